@@ -1,0 +1,1 @@
+"""The gateway behind one door: a unified entry in front of departmental systems."""

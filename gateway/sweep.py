@@ -1,0 +1,107 @@
+"""Deadlines without a timer each: one coarse sweep over all that wait.
+
+Room rule: knows the loop's clock and nothing of HTTP, Kafka or routes. A timer of the loop costs
+several microseconds a request; a bucket of a dictionary costs a fraction of one. An item is in at
+most one bucket, so a connection that is idle costs one look when its time is up, whatever it did
+in between: whoever moves a deadline later only writes the attribute.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Final, Protocol
+
+__all__ = ["TICK", "Deadline", "Sweep", "Watched"]
+
+TICK: Final = 0.05
+"""Seconds between two looks; a deadline is noticed at most two ticks late, never early."""
+
+
+class Watched(Protocol):
+    """Something with a time limit: `deadline` on the loop's clock, in seconds."""
+
+    deadline: float
+
+    def expire(self) -> None:
+        """Called once when `deadline` has passed; must not raise."""
+
+
+class Sweep:
+    """Looks at everything watched about when it is due; sleeps while nothing is."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._loop = loop
+        self._buckets: dict[int, set[Watched]] = {}
+        self._next = int(loop.time() / TICK)
+        self._handle: asyncio.TimerHandle | None = None
+
+    def watch(self, item: Watched) -> int:
+        """Call `item.expire()` after `item.deadline`; return the ticket for `forget`."""
+        ticket = max(int(item.deadline / TICK) + 1, self._next)
+        bucket = self._buckets.get(ticket)
+        if bucket is None:
+            self._buckets[ticket] = bucket = set()
+            if self._handle is None:
+                self._next = int(self._loop.time() / TICK) + 1
+                self._schedule()
+        bucket.add(item)
+        return ticket
+
+    def forget(self, item: Watched, ticket: int) -> None:
+        """Stop watching; harmless when the item has expired or was never watched."""
+        bucket = self._buckets.get(ticket)
+        if bucket is not None:
+            bucket.discard(item)
+
+    def close(self) -> None:
+        """Forget everything."""
+        self._buckets.clear()
+        if self._handle is not None:
+            self._handle.cancel()
+            self._handle = None
+
+    def _schedule(self) -> None:
+        self._handle = self._loop.call_at(self._next * TICK, self._look)
+
+    def _look(self) -> None:
+        now = self._loop.time()
+        current = int(now / TICK)
+        for tick in range(self._next, current + 1):
+            for item in self._buckets.pop(tick, ()):
+                if item.deadline <= now:
+                    item.expire()
+                else:
+                    self.watch(item)
+        self._next = current + 1
+        self._handle = None
+        if self._buckets:
+            self._schedule()
+
+
+class Deadline:
+    """A time limit on the running task, as `asyncio.timeout` is, on the shared sweep.
+
+    When it passes, the task is cancelled once; `caught()` then tells that cancellation from one
+    that came from elsewhere (and takes it back), so that cancelling is never mistaken for a fault.
+    """
+
+    __slots__ = ("_sweep", "_task", "_ticket", "deadline", "expired")
+
+    def __init__(self, sweep: Sweep, task: asyncio.Task[object], deadline: float) -> None:
+        self.deadline = deadline
+        self.expired = False
+        self._sweep = sweep
+        self._task = task
+        self._ticket = sweep.watch(self)
+
+    def expire(self) -> None:
+        self.expired = True
+        self._task.cancel()
+
+    def caught(self) -> bool:
+        """True when the `CancelledError` at hand is this deadline's own."""
+        return self.expired and self._task.uncancel() <= 0
+
+    def end(self) -> None:
+        """The work is done; do not cancel any more."""
+        self._sweep.forget(self, self._ticket)
