@@ -56,7 +56,7 @@ class Fault(GatewayError):  # noqa: N818  # a fault is the word of the field and
     only a fault without it may be repeated for an unsafe method. `detail` replaces the cause's
     advice where more is known and safe to show; it never carries text of a department.
     `retry_after` is in seconds. `allow` lists methods; `nearest` lists service IDs that the
-    caller's channel may call.
+    caller's channel may call; `quota` is limit, window in seconds and what is left of a rate.
     """
 
     def __init__(
@@ -68,6 +68,7 @@ class Fault(GatewayError):  # noqa: N818  # a fault is the word of the field and
         retry_after: float | None = None,
         allow: tuple[str, ...] = (),
         nearest: tuple[str, ...] = (),
+        quota: tuple[int, int, int] | None = None,
     ) -> None:
         super().__init__(cause.code)
         self.cause = cause
@@ -76,6 +77,7 @@ class Fault(GatewayError):  # noqa: N818  # a fault is the word of the field and
         self.retry_after = retry_after
         self.allow = allow
         self.nearest = nearest
+        self.quota = quota
 
 
 CAUSES: Final[dict[str, Cause]] = {}
@@ -227,6 +229,13 @@ CALLER_GONE = _cause(
         "Nothing to do here; look at the caller's own timeout.",
         "网关侧无需处理，请检查调用方超时设置。",
     ),
+)
+
+CALLER_SLOW = _cause(
+    "caller_slow",
+    Side.CALLER,
+    ("The caller did not take the answer in time", "调用方未在规定时间内接收完应答"),
+    ("Read the answer without long pauses.", "请连续读取应答，不要长时间停顿。"),
 )
 
 # --- gateway: its operators have to act -------------------------------------------------------

@@ -7,34 +7,69 @@ from __future__ import annotations
 
 from typing import NamedTuple, Protocol
 
-__all__ = ["Body", "RawHeaders", "ServiceReply", "ServiceRequest"]
+__all__ = ["Body", "RawHeaders", "ServiceReply", "ServiceRequest", "WholeBody"]
 
 RawHeaders = tuple[tuple[bytes, bytes], ...]
 """Header fields in the order and spelling in which they arrived; values without outer blanks."""
 
 
 class Body(Protocol):
-    """A body on its way: read piece by piece, never held whole unless somebody must."""
+    """A body on its way: read piece by piece, never held whole unless somebody must.
+
+    `limit` is the largest number of bytes that may be taken (None: no limit), `taken` how many
+    were. `waiting` is true while a reader waits for the sender.
+    """
+
+    limit: int | None
+    taken: int
 
     @property
     def length(self) -> int | None:
         """The announced number of bytes; None when only the end tells."""
 
+    @property
+    def waiting(self) -> bool: ...
+
     async def read(self) -> bytes:
         """Return the next piece, `b""` at the end.
 
-        Raises `gateway.errors.Fault` when the sender breaks off, stalls or exceeds a limit.
+        Raises `gateway.errors.Fault` when the sender breaks off, stalls or exceeds the limit.
         """
 
     def read_available(self) -> bytes | None:
         """Return the whole rest if it is here already, else None and take nothing."""
 
 
+class WholeBody:
+    """A body that is here already; it can be read by every attempt anew."""
+
+    __slots__ = ("_data", "limit", "taken")
+
+    waiting = False
+
+    def __init__(self, data: bytes) -> None:
+        self._data = data
+        self.limit: int | None = None
+        self.taken = 0
+
+    @property
+    def length(self) -> int:
+        return len(self._data)
+
+    async def read(self) -> bytes:
+        return self._data
+
+    def read_available(self) -> bytes:
+        return self._data
+
+
 class ServiceRequest(NamedTuple):
     """One request at the unified entry, read and checked, before any decision about it.
 
     `path` is what follows the service ID (or the whole path when the header names the service):
-    empty or beginning with `/`, percent-encoding as sent. `query` is without the `?`.
+    empty or beginning with `/`, percent-encoding as sent. `query` is without the `?`. `headers`
+    are all that the caller sent; `fields` is the block of header lines that an HTTP department
+    gets: end-to-end ones of the caller's and those that the entry adds, each ended by CRLF.
     `arrived` is the loop's clock when the head was complete, in seconds.
     """
 
@@ -43,16 +78,24 @@ class ServiceRequest(NamedTuple):
     path: str
     query: str
     headers: RawHeaders
+    fields: bytes
     body: Body
     arrived: float
+    api_key: bytes | None
     request_id: str
     trace_id: str
-    peer: str
+    traceparent: bytes
+    tracestate: bytes | None
 
 
 class ServiceReply(NamedTuple):
-    """The answer for the caller: end-to-end headers only; `body` whole or on its way."""
+    """The answer for the caller; `body` is whole (bytes) or on its way.
+
+    `fields` is the block of end-to-end header lines, each ended by CRLF, without those of framing;
+    `dated` tells whether a `Date` is among them.
+    """
 
     status: int
-    headers: RawHeaders
+    fields: bytes
     body: bytes | Body
+    dated: bool = False

@@ -18,12 +18,13 @@ TICK: Final = 0.05
 
 
 class Watched(Protocol):
-    """Something with a time limit: `deadline` on the loop's clock, in seconds."""
+    """Something with a time limit: `deadline` on the loop's clock in seconds; `ticket` is ours."""
 
     deadline: float
+    ticket: int
 
     def expire(self) -> None:
-        """Called once when `deadline` has passed; must not raise."""
+        """Called when `deadline` has passed; must not raise."""
 
 
 class Sweep:
@@ -31,27 +32,36 @@ class Sweep:
 
     def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
         self._loop = loop
+        self.time = loop.time
         self._buckets: dict[int, set[Watched]] = {}
-        self._next = int(loop.time() / TICK)
+        self._next = 0
         self._handle: asyncio.TimerHandle | None = None
 
-    def watch(self, item: Watched) -> int:
-        """Call `item.expire()` after `item.deadline`; return the ticket for `forget`."""
-        ticket = max(int(item.deadline / TICK) + 1, self._next)
+    def watch(self, item: Watched) -> None:
+        """Call `item.expire()` after `item.deadline`, once, unless `forget` comes first."""
+        ticket = int(item.deadline / TICK) + 1
+        if self._handle is None:
+            self._next = int(self._loop.time() / TICK) + 1
+            self._schedule()
+        if ticket < self._next:
+            ticket = self._next
+        item.ticket = ticket
         bucket = self._buckets.get(ticket)
         if bucket is None:
             self._buckets[ticket] = bucket = set()
-            if self._handle is None:
-                self._next = int(self._loop.time() / TICK) + 1
-                self._schedule()
         bucket.add(item)
-        return ticket
 
-    def forget(self, item: Watched, ticket: int) -> None:
+    def forget(self, item: Watched) -> None:
         """Stop watching; harmless when the item has expired or was never watched."""
-        bucket = self._buckets.get(ticket)
+        bucket = self._buckets.get(item.ticket)
         if bucket is not None:
             bucket.discard(item)
+
+    def hasten(self, item: Watched) -> None:
+        """The deadline of a watched item may have moved earlier; later needs no call."""
+        if item.deadline < (item.ticket - 1) * TICK:
+            self.forget(item)
+            self.watch(item)
 
     def close(self) -> None:
         """Forget everything."""
@@ -65,17 +75,17 @@ class Sweep:
 
     def _look(self) -> None:
         now = self._loop.time()
-        current = int(now / TICK)
-        for tick in range(self._next, current + 1):
+        first, self._next = self._next, max(self._next, int(now / TICK) + 1)
+        for tick in range(first, self._next):
             for item in self._buckets.pop(tick, ()):
                 if item.deadline <= now:
                     item.expire()
                 else:
                     self.watch(item)
-        self._next = current + 1
-        self._handle = None
         if self._buckets:
             self._schedule()
+        else:
+            self._handle = None
 
 
 class Deadline:
@@ -85,14 +95,18 @@ class Deadline:
     that came from elsewhere (and takes it back), so that cancelling is never mistaken for a fault.
     """
 
-    __slots__ = ("_sweep", "_task", "_ticket", "deadline", "expired")
+    __slots__ = ("_sweep", "_task", "deadline", "expired", "ticket")
 
-    def __init__(self, sweep: Sweep, task: asyncio.Task[object], deadline: float) -> None:
+    def __init__(self, sweep: Sweep, deadline: float) -> None:
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("a deadline belongs to a task")
         self.deadline = deadline
         self.expired = False
+        self.ticket = 0
         self._sweep = sweep
         self._task = task
-        self._ticket = sweep.watch(self)
+        sweep.watch(self)
 
     def expire(self) -> None:
         self.expired = True
@@ -104,4 +118,4 @@ class Deadline:
 
     def end(self) -> None:
         """The work is done; do not cancel any more."""
-        self._sweep.forget(self, self._ticket)
+        self._sweep.forget(self)

@@ -1,0 +1,173 @@
+"""Delivery over HTTP: attempts at a department until one answers or none may follow.
+
+Room rule: as `gateway.handling`. Every attempt asks the breaker and settles with it; what decides
+about another one is `policies/retry.py`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+from gateway import errors
+from gateway.errors import Fault
+from gateway.http.headers import answer_fields, request_head
+from gateway.message import ServiceReply, WholeBody
+from gateway.policies.breaker import Outcome
+from gateway.policies.retry import RetryDecision, backoff, decide
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from gateway.handling.request_record import RequestRecord
+    from gateway.handling.route_runtime import EndpointRuntime, HttpRuntime
+    from gateway.http.client import AnswerHead
+    from gateway.message import Body, ServiceRequest
+
+__all__ = ["HttpDelivery", "department_fields", "department_target"]
+
+_RETRIABLE: Final = frozenset(
+    (
+        errors.NAME_NOT_RESOLVED,
+        errors.CONNECTION_REFUSED,
+        errors.CONNECT_TIMEOUT,
+        errors.CONNECTION_LOST,
+        errors.ANSWER_TIMEOUT,
+    )
+)
+"""Causes that another endpoint, or the same one a moment later, may not meet."""
+
+_NO_BODY: Final = WholeBody(b"")
+_UNCOUNTED: Final = frozenset((RetryDecision.EXHAUSTED, RetryDecision.NOT_RETRIABLE))
+
+
+class HttpDelivery:
+    """Carries requests to HTTP departments; one for the whole process, without state."""
+
+    def __init__(self, clock: Callable[[], float]) -> None:
+        self._clock = clock
+
+    async def deliver(
+        self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord
+    ) -> ServiceReply:
+        """Return the answer of one attempt; the record keeps that attempt open until settled."""
+        at_hand = request.body.read_available()
+        body: Body = request.body
+        if at_hand is not None:
+            body = WholeBody(at_hand) if at_hand else _NO_BODY
+        http.budget.requested(self._clock())
+        while True:
+            try:
+                return await self._attempt(http, request, body, record)
+            except Fault as fault:
+                http.settle(record, _outcome(fault), self._clock())
+                pause = backoff(record.attempts, random.random())  # noqa: S311  # jitter
+                if not self._may_repeat(http, request, record, _Failure(fault, body.taken, pause)):
+                    raise
+            await asyncio.sleep(pause)
+
+    async def _attempt(
+        self, http: HttpRuntime, request: ServiceRequest, body: Body, record: RequestRecord
+    ) -> ServiceReply:
+        start = self._clock()
+        record.ticket = http.breaker.permit(start)
+        if not record.ticket:
+            raise Fault(errors.CIRCUIT_OPEN, retry_after=http.breaker.retry_after(start))
+        endpoint = _choose(http, record, start)
+        try:
+            connection = endpoint.pool.take()
+            if connection is None:
+                record.waits_for = errors.CONNECT_TIMEOUT
+                connection = await endpoint.pool.connect(start + http.backend.connect)
+                record.waits_for = errors.ANSWER_TIMEOUT
+            record.connection = connection
+            answer = await connection.ask(
+                request_head(
+                    request.method,
+                    department_target(http.prefix, request),
+                    endpoint.pool.host_field,
+                    request.fields,
+                    department_fields(record.channel, record.deadline - start, record.attempts),
+                ),
+                body,
+                request.method,
+                http.backend.first_byte,
+            )
+        finally:
+            record.department_time = (record.department_time or 0.0) + self._clock() - start
+        record.failed_answer = answer.status >= 500
+        return _reply(answer, request.method)
+
+    def _may_repeat(
+        self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord, failure: _Failure
+    ) -> bool:
+        runtime = record.service
+        if runtime is None:
+            return False
+        now = self._clock()
+        decision = decide(
+            rule=runtime.service.retry,
+            attempt=record.attempts,
+            method=request.method,
+            may_have_been_sent=failure.fault.may_have_been_sent,
+            body_taken=failure.taken > 0,
+            retriable=failure.fault.cause in _RETRIABLE,
+            time_left=record.deadline - now,
+            needed=failure.pause,
+            budget=lambda: http.budget.grant(now),
+        )
+        if decision not in _UNCOUNTED:
+            runtime.meter.retried(decision)
+        return decision is RetryDecision.MADE
+
+
+class _Failure(NamedTuple):
+    """A failed attempt: `taken` bytes of the body are gone, `pause` s come before another one."""
+
+    fault: Fault
+    taken: int
+    pause: float
+
+
+def department_target(prefix: str, request: ServiceRequest) -> str:
+    """Return the request target for the department: its path, the rest, the query."""
+    path = prefix + request.path or "/"
+    return f"{path}?{request.query}" if request.query else path
+
+
+def department_fields(channel: str, time_left: float, attempt: int) -> bytes:
+    """What the gateway tells the department about the request: who asks, how long it may take."""
+    return (
+        f"X-Gateway-Channel: {channel}\r\n"
+        f"X-Gateway-Timeout-Ms: {int(time_left * 1000)}\r\n"
+        f"X-Gateway-Attempt: {attempt}\r\n"
+    ).encode("ascii")
+
+
+def _choose(http: HttpRuntime, record: RequestRecord, now: float) -> EndpointRuntime:
+    endpoints = http.endpoints
+    index = 0
+    if len(endpoints) > 1:
+        first, second = random.random(), random.random()  # noqa: S311  # balance, not secrecy
+        index = http.balancer.choose(now, first, second, record.tried)
+        record.tried |= 1 << index
+    endpoint = endpoints[index]
+    http.balancer.started(index)
+    record.endpoint = endpoint
+    record.destination = endpoint.url
+    record.attempts += 1
+    return endpoint
+
+
+def _reply(answer: AnswerHead, method: str) -> ServiceReply:
+    fields, dated = answer_fields(answer.headers)
+    body = answer.body.read_available()
+    if body is None or method == "HEAD":  # an answer to HEAD tells a length and has no bytes
+        return ServiceReply(answer.status, fields, answer.body, dated)
+    return ServiceReply(answer.status, fields, body, dated)
+
+
+def _outcome(fault: Fault) -> Outcome:
+    failed = fault.cause.side is errors.Side.DEPARTMENT and fault.cause is not errors.CIRCUIT_OPEN
+    return Outcome.FAILURE if failed else Outcome.ABANDONED

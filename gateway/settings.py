@@ -1,0 +1,76 @@
+"""Process settings: what flags and environment say, checked once and frozen.
+
+Room rule: values only; who reads flags is `gateway.cli`. Routes have their own type and their own
+life, in `gateway.routing`.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network, ip_network
+from typing import TYPE_CHECKING, Literal, NamedTuple
+
+from gateway.errors import StartError
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.kafka.connection import KafkaConnection
+
+__all__ = ["Address", "LogFormat", "Settings", "parse_address", "parse_networks"]
+
+LogFormat = Literal["json", "text"]
+Network = IPv4Network | IPv6Network
+
+
+class Address(NamedTuple):
+    """Host and port to listen on; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """How this process runs; times in seconds."""
+
+    routes: Path
+    listen: Address = Address("127.0.0.1", 8080)
+    ops: Address = Address("127.0.0.1", 9464)
+    kafka: KafkaConnection | None = None
+    log_format: LogFormat = "json"
+    trusted_proxies: tuple[Network, ...] = ()
+    max_connections: int = 10_000
+    drain_time: float = 30.0
+    reload_every: float = 1.0
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+
+
+def parse_address(text: str, option: str) -> Address:
+    """Read `HOST:PORT` or `[IPv6]:PORT`; raises `StartError` that names the option."""
+    host, colon, port = text.rpartition(":")
+    host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
+    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+        raise StartError(
+            f"{option}: {text!r} is not an address; write HOST:PORT with a port from 0 to 65535, "
+            "for example 127.0.0.1:8080 or [::1]:8080"
+        )
+    return Address(host, int(port))
+
+
+def parse_networks(text: str, option: str) -> tuple[Network, ...]:
+    """Read a comma-separated list of networks; raises `StartError` that names the option."""
+    networks: list[Network] = []
+    for part in filter(None, (item.strip() for item in text.split(","))):
+        try:
+            networks.append(ip_network(part))
+        except ValueError as error:
+            raise StartError(
+                f"{option}: {part!r} is not a network ({error}); write for example 10.0.0.0/8"
+            ) from None
+    return tuple(networks)

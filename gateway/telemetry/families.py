@@ -1,0 +1,220 @@
+"""Every Prometheus series, declared once: name, type, labels, meaning, buckets.
+
+Room rule: this table is the interface to dashboards and alert rules. Names follow Prometheus'
+naming rules (base units, `_total` for counters), label values come only from configuration and
+from lists in this project, and a service, channel or transport that is not known is `-`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, Literal, NamedTuple
+
+__all__ = ["FAMILIES", "Family", "describe"]
+
+Kind = Literal["counter", "gauge", "histogram"]
+
+# OpenTelemetry semantic conventions for HTTP, http.server.request.duration
+HTTP_SECONDS: Final = (
+    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
+)  # fmt: skip
+ADDED_SECONDS: Final = (
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
+)  # fmt: skip
+LAG_SECONDS: Final = (0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0)
+
+
+class Family(NamedTuple):
+    """One metric family; `buckets` are upper bounds in the metric's unit, of histograms only."""
+
+    name: str
+    kind: Kind
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+    @property
+    def unit(self) -> str:
+        """The unit as OpenMetrics 1.0 wants it: the suffix of the family's name, or nothing."""
+        name = self.name.removesuffix("_total") if self.kind == "counter" else self.name
+        return "seconds" if name.endswith("_seconds") else ""
+
+
+REQUESTS: Final = Family(
+    "gateway_requests_total",
+    "counter",
+    ("service", "channel", "transport", "cause"),
+    "Requests answered, each once; cause is none for a success.",
+)
+REQUEST_DURATION: Final = Family(
+    "gateway_request_duration_seconds",
+    "histogram",
+    ("service",),
+    "From the complete head of the request to the last byte of the answer.",
+    HTTP_SECONDS,
+)
+DEPARTMENT_DURATION: Final = Family(
+    "gateway_department_duration_seconds",
+    "histogram",
+    ("service",),
+    "Time of a request spent waiting for the department or, over Kafka, for broker and department.",
+    HTTP_SECONDS,
+)
+ADDED_DURATION: Final = Family(
+    "gateway_added_duration_seconds",
+    "histogram",
+    ("transport",),
+    "Time added by the gateway: duration of the request minus the time of the department.",
+    ADDED_SECONDS,
+)
+REQUESTS_IN_FLIGHT: Final = Family(
+    "gateway_requests_in_flight",
+    "gauge",
+    ("department",),
+    "Requests that a department is working on now.",
+)
+CALLER_CONNECTIONS: Final = Family(
+    "gateway_caller_connections",
+    "gauge",
+    (),
+    "Connections of callers that are open now, idle ones included.",
+)
+ENDPOINT_UP: Final = Family(
+    "gateway_endpoint_up",
+    "gauge",
+    ("service", "endpoint"),
+    "1 while the endpoint takes requests, 0 while it is ejected.",
+)
+BREAKER_STATE: Final = Family(
+    "gateway_breaker_state",
+    "gauge",
+    ("service",),
+    "Circuit breaker of the service: 0 closed, 1 half-open, 2 open.",
+)
+RETRIES: Final = Family(
+    "gateway_retries_total",
+    "counter",
+    ("service", "result"),
+    "Retries made, and retries refused by the reason for the refusal.",
+)
+RATE_LIMITED: Final = Family(
+    "gateway_rate_limited_total",
+    "counter",
+    ("channel",),
+    "Requests refused because the channel sends more than its rate.",
+)
+ROUTES_RELOADS: Final = Family(
+    "gateway_routes_reloads_total",
+    "counter",
+    ("result",),
+    "Times the routes file was read again, by what became of it.",
+)
+ROUTES_INFO: Final = Family(
+    "gateway_routes_info",
+    "gauge",
+    ("digest",),
+    "1 for the digest of the routes that run now.",
+)
+ROUTES_LOADED: Final = Family(
+    "gateway_routes_loaded_timestamp_seconds",
+    "gauge",
+    (),
+    "When the routes that run now were applied, in seconds since 1970 (UTC).",
+)
+ROUTES_AGE: Final = Family(
+    "gateway_routes_age_seconds",
+    "gauge",
+    (),
+    "Time since the routes that run now were applied.",
+)
+ROUTES_REFUSED: Final = Family(
+    "gateway_routes_refused",
+    "gauge",
+    ("service",),
+    "1 while the file's version of the service is refused and its last good one, or nothing, "
+    "runs; service - when the whole file is refused.",
+)
+KAFKA_PRODUCE_DURATION: Final = Family(
+    "gateway_kafka_produce_duration_seconds",
+    "histogram",
+    ("service",),
+    "From handing a record to the producer to the acknowledgement of the brokers.",
+    HTTP_SECONDS,
+)
+REPLIES: Final = Family(
+    "gateway_replies_total",
+    "counter",
+    ("service", "fate"),
+    "Records on the reply topics, by what became of them.",
+)
+KAFKA_CONNECTED: Final = Family(
+    "gateway_kafka_connected",
+    "gauge",
+    (),
+    "1 while the producer is connected to the brokers.",
+)
+KAFKA_PRODUCER_RESTARTS: Final = Family(
+    "gateway_kafka_producer_restarts_total",
+    "counter",
+    (),
+    "Producers that were abandoned as faulty and replaced.",
+)
+KAFKA_REPLIES_POSITIONED: Final = Family(
+    "gateway_kafka_replies_positioned",
+    "gauge",
+    ("topic",),
+    "1 while every partition of the reply topic is read from a known position.",
+)
+EVENT_LOOP_LAG: Final = Family(
+    "gateway_event_loop_lag_seconds",
+    "histogram",
+    (),
+    "How late the event loop runs a timer; sampled twice a second.",
+    LAG_SECONDS,
+)
+LOG_LINES_DROPPED: Final = Family(
+    "gateway_log_lines_dropped_total",
+    "counter",
+    (),
+    "Lines of the request log that were dropped because its stream is blocked or broken.",
+)
+BUILD_INFO: Final = Family(
+    "gateway_build_info",
+    "gauge",
+    ("version",),
+    "1 for the version of the gateway that runs.",
+)
+
+FAMILIES: Final = (
+    REQUESTS,
+    REQUEST_DURATION,
+    DEPARTMENT_DURATION,
+    ADDED_DURATION,
+    REQUESTS_IN_FLIGHT,
+    CALLER_CONNECTIONS,
+    ENDPOINT_UP,
+    BREAKER_STATE,
+    RETRIES,
+    RATE_LIMITED,
+    ROUTES_RELOADS,
+    ROUTES_INFO,
+    ROUTES_LOADED,
+    ROUTES_AGE,
+    ROUTES_REFUSED,
+    KAFKA_PRODUCE_DURATION,
+    REPLIES,
+    KAFKA_CONNECTED,
+    KAFKA_PRODUCER_RESTARTS,
+    KAFKA_REPLIES_POSITIONED,
+    EVENT_LOOP_LAG,
+    LOG_LINES_DROPPED,
+    BUILD_INFO,
+)
+
+RETRY_RESULTS: Final = ("made", "refused_unsafe", "refused_budget", "refused_time", "refused_body")
+RELOAD_RESULTS: Final = ("applied", "partial", "refused", "unchanged")
+REPLY_FATES: Final = ("answered", "late", "foreign", "duplicate", "malformed")
+
+
+def describe() -> tuple[Family, ...]:
+    """Return the whole table, in the order of a scrape; documentation and checks read it."""
+    return FAMILIES

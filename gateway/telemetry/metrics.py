@@ -1,0 +1,265 @@
+"""The counts of the running gateway: one object, made once, that outlives every reload.
+
+Room rule: what the path of a request calls only counts; nothing is looked up by name, formatted
+or allocated that can be bound when a route is built. Gauges are read at the scrape from whoever
+owns the number, so no request pays for them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.telemetry import families
+from gateway.telemetry.cells import Children, Counter, Histogram, label_text
+from gateway.telemetry.families import Family, describe
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Iterator, Mapping
+
+__all__ = ["Gauges", "KafkaMeter", "Metrics", "Reading", "ServiceMeter", "describe"]
+
+UNKNOWN = "-"
+
+
+@dataclass(frozen=True, slots=True)
+class Gauges:
+    """Whom to ask at a scrape; each reload hands over a new whole.
+
+    `in_flight` by department ID, `breakers` by service ID (0, 1, 2 as `gateway_breaker_state`
+    says), `endpoints` by service ID and endpoint URL (true while it takes requests),
+    `reply_topics` the topics that replies are awaited on. None of the callables may raise.
+    """
+
+    in_flight: Mapping[str, Callable[[], int]] = field(default_factory=dict)
+    breakers: Mapping[str, Callable[[], int]] = field(default_factory=dict)
+    endpoints: Mapping[tuple[str, str], Callable[[], bool]] = field(default_factory=dict)
+    reply_topics: frozenset[str] = frozenset()
+
+
+class Reading(NamedTuple):
+    """The children of one family; `numbers` pairs label text and value, read as it is iterated."""
+
+    family: Family
+    histograms: list[Histogram]
+    numbers: Iterator[tuple[str, float]]
+
+
+class ServiceMeter:
+    """What is counted for one service over one transport; bound when its route is built."""
+
+    __slots__ = (
+        "_added", "_by_caller", "_department", "_duration", "_labels", "_requests", "_retries",
+    )  # fmt: skip
+
+    def __init__(self, metrics: Metrics, service_id: str, transport: str) -> None:
+        self._labels = (service_id, transport)
+        self._by_caller: dict[tuple[str, str], Counter] = {}
+        self._requests = metrics.requests
+        self._duration = metrics.durations.child(service_id)
+        self._department = metrics.department_durations.child(service_id)
+        self._added = metrics.added_durations.child(transport)
+        self._retries = metrics.retries
+
+    def finished(
+        self, channel_id: str, cause_code: str, duration: float, department_time: float | None
+    ) -> None:
+        """Count one request that is over, `none` being the code of a success.
+
+        `duration` and `department_time` are seconds; the latter is None when the department was
+        never asked. `channel_id` is a configured channel's or `-`.
+        """
+        try:
+            self._by_caller[channel_id, cause_code].value += 1
+        except KeyError:
+            self._count_first(channel_id, cause_code)
+        self._duration.observe(duration)
+        if department_time is None:
+            self._added.observe(duration)
+        else:
+            self._department.observe(department_time)
+            self._added.observe(duration - department_time)
+
+    def retried(self, result: str) -> None:
+        """Count a retry that was made, or refused for the reason that `result` names."""
+        self._retries.child(self._labels[0], result).value += 1
+
+    def _count_first(self, channel_id: str, cause_code: str) -> None:
+        service_id, transport = self._labels
+        counter = self._requests.child(service_id, channel_id, transport, cause_code)
+        self._by_caller[channel_id, cause_code] = counter
+        counter.value += 1
+
+
+class KafkaMeter:
+    """What the room `kafka` reports; it satisfies the events that room asks for."""
+
+    __slots__ = ("_durations", "_is_connected", "_positioned", "_replies", "_restarts")
+
+    def __init__(self) -> None:
+        self._durations = Children(families.KAFKA_PRODUCE_DURATION, Histogram)
+        self._replies = Children(families.REPLIES, Counter)
+        self._restarts = Children(families.KAFKA_PRODUCER_RESTARTS, Counter)
+        self._restarts.child()
+        self._is_connected = False
+        self._positioned: set[str] = set()
+
+    def begin(self, service_id: str) -> None:
+        """Make the service's series, so that they exist before the first event."""
+        self._durations.child(service_id)
+        for fate in families.REPLY_FATES:
+            self._replies.child(service_id, fate)
+
+    def produced(self, service: str, seconds: float) -> None:
+        """A record of the service was acknowledged `seconds` after it was handed over."""
+        self._durations.child(service).observe(seconds)
+
+    def replied(self, service: str, fate: str) -> None:
+        """A record on a reply topic met its fate; service `-` when nobody can be named."""
+        self._replies.child(service, fate).value += 1
+
+    def producer_restarted(self) -> None:
+        """A faulty producer was abandoned and replaced."""
+        self._restarts.child().value += 1
+
+    def connected(self, up: bool) -> None:  # noqa: FBT001  # the event of the room kafka
+        """The producer has, or has lost, its connection to the brokers."""
+        self._is_connected = up
+
+    def positioned(self, topic: str, ready: bool) -> None:  # noqa: FBT001  # as above
+        """The reply topic is, or is no longer, read from a known position."""
+        if ready:
+            self._positioned.add(topic)
+        else:
+            self._positioned.discard(topic)
+
+    def read(self, reply_topics: Iterable[str]) -> Iterator[Reading]:
+        """Yield the families of Kafka; only `reply_topics` are shown."""
+        positioned = (((topic,), topic in self._positioned) for topic in sorted(reply_topics))
+        yield _histograms(self._durations)
+        yield _counters(self._replies)
+        yield _gauge(families.KAFKA_CONNECTED, [((), self._is_connected)])
+        yield _counters(self._restarts)
+        yield _gauge(families.KAFKA_REPLIES_POSITIONED, positioned)
+
+
+class Metrics:
+    """Every series of this process. `wall_clock` gives seconds since 1970, for the routes' age.
+
+    The same label values always give the same child, so a counter never starts again while the
+    process lives. `connections` is counted up and down by whoever accepts them.
+    """
+
+    def __init__(self, version: str, wall_clock: Callable[[], float]) -> None:
+        self.requests = Children(families.REQUESTS, Counter)
+        self.durations = Children(families.REQUEST_DURATION, Histogram)
+        self.department_durations = Children(families.DEPARTMENT_DURATION, Histogram)
+        self.added_durations = Children(families.ADDED_DURATION, Histogram)
+        self.retries = Children(families.RETRIES, Counter)
+        self.kafka = KafkaMeter()
+        self.connections = 0
+        self._version = version
+        self._wall_clock = wall_clock
+        self._rate_limited = Children(families.RATE_LIMITED, Counter)
+        self._reloads = Children(families.ROUTES_RELOADS, Counter)
+        self._lag = Children(families.EVENT_LOOP_LAG, Histogram)
+        self._lines_dropped = Children(families.LOG_LINES_DROPPED, Counter)
+        self._gauges = Gauges()
+        self._routes: tuple[str, float] | None = None
+        self._refused: tuple[str, ...] = ()
+        self._meters: dict[tuple[str, str], ServiceMeter] = {}
+        self.unknown = self._meter(UNKNOWN, UNKNOWN)
+        self._begin()
+
+    def service(self, service_id: str, transport: str) -> ServiceMeter:
+        """Return the meter of a configured service; `transport` is `http` or `kafka`."""
+        meter = self._meters.get((service_id, transport))
+        if meter is None:
+            meter = self._meter(service_id, transport)
+            if transport == "kafka":
+                self.kafka.begin(service_id)
+            else:
+                for result in families.RETRY_RESULTS:
+                    self.retries.child(service_id, result)
+        return meter
+
+    def watch(self, gauges: Gauges) -> None:
+        """Read these gauges from now on; what they no longer name loses its series."""
+        self._gauges = gauges
+
+    def rate_limited(self, channel_id: str) -> None:
+        """Count a request refused for the rate of its channel."""
+        self._rate_limited.child(channel_id).value += 1
+
+    def routes_loaded(self, digest: str, unix_time: float) -> None:
+        """These routes run from `unix_time` on."""
+        self._routes = (digest, unix_time)
+
+    def routes_reload(self, result: str) -> None:
+        """Count one reading of the file: `applied`, `partial`, `refused` or `unchanged`."""
+        self._reloads.child(result).value += 1
+
+    def routes_refused(self, service_ids: Iterable[str]) -> None:
+        """Exactly these services are refused now; `-` alone stands for the whole file."""
+        self._refused = tuple(service_ids)
+
+    def loop_lag(self, seconds: float) -> None:
+        """Count one sample of how late the loop ran a timer."""
+        self._lag.child().observe(seconds)
+
+    def log_lines_dropped(self, lines: int) -> None:
+        """Count lines of the request log that are lost."""
+        self._lines_dropped.child().value += lines
+
+    def read(self) -> Iterator[Reading]:
+        """Yield every family, in the table's order, as it is when it is asked for."""
+        gauges = self._gauges
+        yield _counters(self.requests)
+        for durations in (self.durations, self.department_durations, self.added_durations):
+            yield _histograms(durations)
+        in_flight = (((department,), ask()) for department, ask in gauges.in_flight.items())
+        yield _gauge(families.REQUESTS_IN_FLIGHT, in_flight)
+        yield _gauge(families.CALLER_CONNECTIONS, [((), self.connections)])
+        yield _gauge(families.ENDPOINT_UP, ((key, ask()) for key, ask in gauges.endpoints.items()))
+        breakers = (((service,), ask()) for service, ask in gauges.breakers.items())
+        yield _gauge(families.BREAKER_STATE, breakers)
+        yield _counters(self.retries)
+        yield _counters(self._rate_limited)
+        yield from self._read_routes()
+        yield from self.kafka.read(gauges.reply_topics)
+        yield _histograms(self._lag)
+        yield _counters(self._lines_dropped)
+        yield _gauge(families.BUILD_INFO, [((self._version,), 1)])
+
+    def _read_routes(self) -> Iterator[Reading]:
+        yield _counters(self._reloads)
+        routes = [] if self._routes is None else [self._routes]
+        now = self._wall_clock()
+        yield _gauge(families.ROUTES_INFO, (((digest,), 1) for digest, _ in routes))
+        yield _gauge(families.ROUTES_LOADED, (((), loaded) for _, loaded in routes))
+        yield _gauge(families.ROUTES_AGE, (((), max(0.0, now - loaded)) for _, loaded in routes))
+        yield _gauge(families.ROUTES_REFUSED, (((service,), 1) for service in self._refused))
+
+    def _meter(self, service_id: str, transport: str) -> ServiceMeter:
+        meter = self._meters[service_id, transport] = ServiceMeter(self, service_id, transport)
+        return meter
+
+    def _begin(self) -> None:
+        """Make the series whose labels are known already: a rate needs the zero before the one."""
+        self._lag.child()
+        self._lines_dropped.child()
+        for result in families.RELOAD_RESULTS:
+            self._reloads.child(result)
+
+
+def _counters(children: Children[Counter]) -> Reading:
+    return Reading(children.family, [], ((child.labels, child.value) for child in children.all()))
+
+
+def _histograms(children: Children[Histogram]) -> Reading:
+    return Reading(children.family, children.all(), iter(()))
+
+
+def _gauge(family: Family, values: Iterable[tuple[tuple[str, ...], float]]) -> Reading:
+    numbers = ((label_text(family.labels, labels), value) for labels, value in values)
+    return Reading(family, [], numbers)

@@ -1,0 +1,68 @@
+from __future__ import annotations
+
+import re
+
+import pytest
+
+from gateway.telemetry.families import FAMILIES, Family, describe
+
+# The interface to dashboards and alert rules, written out once more on purpose.
+INTERFACE = {
+    "gateway_requests_total": ("counter", "service,channel,transport,cause"),
+    "gateway_request_duration_seconds": ("histogram", "service"),
+    "gateway_department_duration_seconds": ("histogram", "service"),
+    "gateway_added_duration_seconds": ("histogram", "transport"),
+    "gateway_requests_in_flight": ("gauge", "department"),
+    "gateway_caller_connections": ("gauge", ""),
+    "gateway_endpoint_up": ("gauge", "service,endpoint"),
+    "gateway_breaker_state": ("gauge", "service"),
+    "gateway_retries_total": ("counter", "service,result"),
+    "gateway_rate_limited_total": ("counter", "channel"),
+    "gateway_routes_reloads_total": ("counter", "result"),
+    "gateway_routes_info": ("gauge", "digest"),
+    "gateway_routes_loaded_timestamp_seconds": ("gauge", ""),
+    "gateway_routes_age_seconds": ("gauge", ""),
+    "gateway_routes_refused": ("gauge", "service"),
+    "gateway_kafka_produce_duration_seconds": ("histogram", "service"),
+    "gateway_replies_total": ("counter", "service,fate"),
+    "gateway_kafka_connected": ("gauge", ""),
+    "gateway_kafka_producer_restarts_total": ("counter", ""),
+    "gateway_kafka_replies_positioned": ("gauge", "topic"),
+    "gateway_event_loop_lag_seconds": ("histogram", ""),
+    "gateway_log_lines_dropped_total": ("counter", ""),
+    "gateway_build_info": ("gauge", "version"),
+}
+
+
+def test_the_table_holds_exactly_these_series_with_these_types_and_labels() -> None:
+    table = {family.name: (family.kind, ",".join(family.labels)) for family in FAMILIES}
+    assert table == INTERFACE
+    assert len(FAMILIES) == len(INTERFACE)
+
+
+def test_the_description_gives_a_row_for_each_series() -> None:
+    rows = [f"| `{f.name}` | {f.kind} | {', '.join(f.labels)} | {f.help} |" for f in describe()]
+    assert len(rows) == len(INTERFACE)
+    assert rows[-1] == (
+        "| `gateway_build_info` | gauge | version | 1 for the version of the gateway that runs. |"
+    )
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_a_series_follows_the_naming_rules_of_prometheus(family: Family) -> None:
+    assert re.fullmatch(r"gateway_[a-z]+(_[a-z]+)*", family.name)
+    assert (family.kind == "counter") == family.name.endswith("_total")
+    assert family.help.endswith(".")
+    assert "\n" not in family.help
+    assert "\\" not in family.help
+
+
+@pytest.mark.parametrize("family", FAMILIES, ids=lambda family: family.name)
+def test_only_histograms_have_buckets_and_these_rise(family: Family) -> None:
+    assert (family.kind == "histogram") == bool(family.buckets)
+    assert list(family.buckets) == sorted(set(family.buckets))
+
+
+def test_the_unit_is_the_suffix_of_the_name_of_the_family() -> None:
+    units = {family.name for family in FAMILIES if family.unit == "seconds"}
+    assert units == {name for name in INTERFACE if name.endswith("_seconds")}
