@@ -5,7 +5,10 @@ Room rule: values only. No parsing, no I/O, no policy; the rooms above fill and 
 
 from __future__ import annotations
 
-from typing import NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["Body", "RawHeaders", "ServiceReply", "ServiceRequest", "WholeBody"]
 
@@ -43,13 +46,15 @@ class Body(Protocol):
 class WholeBody:
     """A body that is here already; it can be read by every attempt anew."""
 
-    __slots__ = ("_data", "limit", "taken")
+    __slots__ = ("_data", "awaited", "limit", "taken")
 
     waiting = False
+    complete = True
 
     def __init__(self, data: bytes) -> None:
         self._data = data
         self.limit: int | None = None
+        self.awaited: Callable[[], None] | None = None
         self.taken = 0
 
     @property
@@ -57,7 +62,9 @@ class WholeBody:
         return len(self._data)
 
     async def read(self) -> bytes:
-        return self._data
+        data = self._data[self.taken :]
+        self.taken = len(self._data)
+        return data
 
     def read_available(self) -> bytes:
         return self._data

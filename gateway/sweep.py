@@ -9,7 +9,10 @@ in between: whoever moves a deadline later only writes the attribute.
 from __future__ import annotations
 
 import asyncio
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 __all__ = ["TICK", "Deadline", "Sweep", "Watched"]
 
@@ -28,11 +31,18 @@ class Watched(Protocol):
 
 
 class Sweep:
-    """Looks at everything watched about when it is due; sleeps while nothing is."""
+    """Looks at everything watched about when it is due; sleeps while nothing is.
 
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    `time` is the clock of the whole process. It is the loop's unless another of the same base is
+    given: uvloop's own counts milliseconds and stands still within a turn of the loop, which is
+    too coarse to measure what the gateway itself takes.
+    """
+
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, time: Callable[[], float] | None = None
+    ) -> None:
         self._loop = loop
-        self.time = loop.time
+        self.time = time or loop.time
         self._buckets: dict[int, set[Watched]] = {}
         self._next = 0
         self._handle: asyncio.TimerHandle | None = None
@@ -41,7 +51,7 @@ class Sweep:
         """Call `item.expire()` after `item.deadline`, once, unless `forget` comes first."""
         ticket = int(item.deadline / TICK) + 1
         if self._handle is None:
-            self._next = int(self._loop.time() / TICK) + 1
+            self._next = int(self.time() / TICK) + 1
             self._schedule()
         if ticket < self._next:
             ticket = self._next
@@ -74,7 +84,7 @@ class Sweep:
         self._handle = self._loop.call_at(self._next * TICK, self._look)
 
     def _look(self) -> None:
-        now = self._loop.time()
+        now = self.time()
         first, self._next = self._next, max(self._next, int(now / TICK) + 1)
         for tick in range(first, self._next):
             for item in self._buckets.pop(tick, ()):

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.errors import Fault
-from gateway.routing.table import nearest_services
 
 if TYPE_CHECKING:
     from gateway.handling.live_routes import LiveRoutes
@@ -79,7 +78,8 @@ def find_service(routes: LiveRoutes, channel: ChannelRuntime, service_id: str) -
     """Return the service; a miss names near ones, of those only that the channel may call."""
     runtime = routes.services.get(service_id)
     if runtime is None:
-        raise Fault(errors.SERVICE_UNKNOWN, nearest=nearest_services(service_id, channel.granted))
+        nearest = routes.table.nearest_services(channel.id, service_id)
+        raise Fault(errors.SERVICE_UNKNOWN, nearest=nearest)
     return runtime
 
 

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 from gateway import errors
 from gateway.errors import Fault
 from gateway.http.headers import answer_fields, request_head
-from gateway.message import ServiceReply, WholeBody
+from gateway.message import ServiceReply
 from gateway.policies.breaker import Outcome
 from gateway.policies.retry import RetryDecision, backoff, decide
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from gateway.handling.request_record import RequestRecord
     from gateway.handling.route_runtime import EndpointRuntime, HttpRuntime
-    from gateway.http.client import AnswerHead
+    from gateway.http.parsing import AnswerHead
     from gateway.message import Body, ServiceRequest
 
 __all__ = ["HttpDelivery", "department_fields", "department_target"]
@@ -38,7 +38,6 @@ _RETRIABLE: Final = frozenset(
 )
 """Causes that another endpoint, or the same one a moment later, may not meet."""
 
-_NO_BODY: Final = WholeBody(b"")
 _UNCOUNTED: Final = frozenset((RetryDecision.EXHAUSTED, RetryDecision.NOT_RETRIABLE))
 
 
@@ -52,10 +51,7 @@ class HttpDelivery:
         self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord
     ) -> ServiceReply:
         """Return the answer of one attempt; the record keeps that attempt open until settled."""
-        at_hand = request.body.read_available()
-        body: Body = request.body
-        if at_hand is not None:
-            body = WholeBody(at_hand) if at_hand else _NO_BODY
+        body = request.body
         http.budget.requested(self._clock())
         while True:
             try:
@@ -75,6 +71,7 @@ class HttpDelivery:
         if not record.ticket:
             raise Fault(errors.CIRCUIT_OPEN, retry_after=http.breaker.retry_after(start))
         endpoint = _choose(http, record, start)
+        first_byte = http.backend.first_byte
         try:
             connection = endpoint.pool.take()
             if connection is None:
@@ -92,7 +89,7 @@ class HttpDelivery:
                 ),
                 body,
                 request.method,
-                http.backend.first_byte,
+                first_byte if first_byte < record.deadline - start else None,
             )
         finally:
             record.department_time = (record.department_time or 0.0) + self._clock() - start
@@ -162,10 +159,10 @@ def _choose(http: HttpRuntime, record: RequestRecord, now: float) -> EndpointRun
 
 def _reply(answer: AnswerHead, method: str) -> ServiceReply:
     fields, dated = answer_fields(answer.headers)
-    body = answer.body.read_available()
-    if body is None or method == "HEAD":  # an answer to HEAD tells a length and has no bytes
-        return ServiceReply(answer.status, fields, answer.body, dated)
-    return ServiceReply(answer.status, fields, body, dated)
+    if method == "HEAD" and answer.length is not None:
+        # The length belongs to what GET would answer; there are no bytes to go with it.
+        fields += b"Content-Length: %d\r\n" % answer.length
+    return ServiceReply(answer.status, fields, answer.body, dated)
 
 
 def _outcome(fault: Fault) -> Outcome:

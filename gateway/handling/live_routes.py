@@ -19,7 +19,7 @@ from gateway.handling.route_runtime import (
     ServiceRuntime,
 )
 from gateway.http.pool import ConnectionPool
-from gateway.routing.table import granted_services
+from gateway.routing.table import RouteTable
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -41,6 +41,7 @@ class LiveRoutes:
     """One version. `keys` finds digest and channel by a key's digest; `pools` are all in use."""
 
     routes: Routes
+    table: RouteTable
     services: Mapping[str, ServiceRuntime]
     channels: Mapping[str, ChannelRuntime]
     departments: Mapping[str, DepartmentRuntime]
@@ -78,6 +79,7 @@ class RouteBuilder:
     def build(self, routes: Routes, keys: ChannelKeys, previous: LiveRoutes | None) -> LiveRoutes:
         """Make the whole snapshot; nothing of `previous` is touched but the policies' numbers."""
         now = self._sweep.time()
+        table = RouteTable(routes)
         old_departments = previous.departments if previous is not None else {}
         old_channels = previous.channels if previous is not None else {}
         departments = {
@@ -87,7 +89,7 @@ class RouteBuilder:
         channels = {
             id_: ChannelRuntime(
                 channel,
-                granted_services(channel, routes.services),
+                table.granted(id_),
                 old_channels.get(id_),
                 now,
             )
@@ -99,7 +101,7 @@ class RouteBuilder:
             for id_, service in routes.services.items()
         }
         return LiveRoutes(
-            routes, services, channels, departments, _key_table(channels, keys), pools
+            routes, table, services, channels, departments, _key_table(channels, keys), pools
         )
 
     def _service(

@@ -1,7 +1,7 @@
 """A body arriving on a connection, read piece by piece with back-pressure.
 
-Room rule: as `gateway.http`. The parser's reader pauses the connection when nobody reads; this
-adds the limit in bytes, the limit on silence, and our own faults.
+Room rule: as `gateway.http`. The parser feeds, one reader takes; when the reader is behind, the
+connection is not read from. Limits in bytes and on silence are here, with our own faults.
 """
 
 from __future__ import annotations
@@ -10,17 +10,21 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway import errors
 from gateway.errors import Cause, Fault
-from gateway.http.parsing import HttpProcessingError, StreamReader
+from gateway.http.connection import Connection, Hold
 
 if TYPE_CHECKING:
+    import asyncio
     from collections.abc import Callable
 
     from gateway.sweep import Sweep
 
-__all__ = ["ANSWER_BODY", "REQUEST_BODY", "SILENCE", "BodyCauses", "WireBody"]
+__all__ = ["ANSWER_BODY", "BUFFER", "REQUEST_BODY", "SILENCE", "BodyCauses", "WireBody"]
 
 SILENCE: Final = 15.0
 """Seconds without a byte after which a body's sender is given up."""
+
+BUFFER: Final = 128 << 10
+"""Bytes that may wait for a body's reader before its connection is held."""
 
 
 class BodyCauses(NamedTuple):
@@ -40,84 +44,111 @@ ANSWER_BODY: Final = BodyCauses(
 
 
 class WireBody:
-    """Implements `gateway.message.Body` over the parser's reader.
+    """Implements `gateway.message.Body` for what arrives on `connection`.
 
     `limit` is the largest number of bytes taken (None: no limit); `awaited` is called once before
     the first wait for bytes, which is when `100 Continue` has to go out (RFC 9110 §10.1.1).
     """
 
-    __slots__ = ("_causes", "_payload", "_sweep", "_waiting", "awaited", "deadline", "length",
-                 "limit", "taken", "ticket")  # fmt: skip
+    __slots__ = ("_causes", "_connection", "_fault", "_held", "_pieces", "_size", "_sweep",
+                 "_waiter", "awaited", "complete", "deadline", "length", "limit", "taken",
+                 "ticket")  # fmt: skip
 
     def __init__(
-        self, payload: StreamReader, length: int | None, sweep: Sweep, causes: BodyCauses
+        self, connection: Connection, length: int | None, sweep: Sweep, causes: BodyCauses
     ) -> None:
-        self._payload = payload
+        self._connection = connection
         self._sweep = sweep
         self._causes = causes
+        self._pieces: list[bytes] = []
+        self._size = 0
+        self._held = False
+        self._waiter: asyncio.Future[None] | None = None
+        self._fault: Fault | None = None
+        self.complete = False
         self.length = length
         self.limit: int | None = None
         self.awaited: Callable[[], None] | None = None
         self.taken = 0
-        self._waiting = False
         self.deadline = 0.0
         self.ticket = 0
 
     @property
     def waiting(self) -> bool:
         """A reader waits for the sender."""
-        return self._waiting
+        return self._waiter is not None
 
-    @property
-    def complete(self) -> bool:
-        """The sender has sent all of it, whether read or not."""
-        return self._payload.is_eof()
+    # --- for the reader -----------------------------------------------------------------------
 
     def read_available(self) -> bytes | None:
         """Return the whole rest if it is here already; see `Body`."""
-        payload = self._payload
-        if not payload.is_eof():
-            return None
-        return self._count(payload.read_nowait())
+        return self._take() if self.complete and self._fault is None else None
 
     async def read(self) -> bytes:
         """Return the next piece, `b""` at the end; see `Body`."""
-        payload = self._payload
-        try:
-            if self.taken < payload.total_bytes or payload.is_eof():
-                return self._count(payload.read_nowait())
-            return self._count(await self._next_piece())
-        except (HttpProcessingError, OSError, RuntimeError):
-            # RuntimeError is the reader's word for a connection that is gone.
-            raise self._fault(self._causes.broken) from None
+        while True:
+            if self._fault is not None:
+                raise self._fault
+            if self._pieces or self.complete:
+                return self._take()
+            await self._wait()
 
-    def fail(self, fault: Fault) -> None:
-        """Whoever reads gets `fault` from now on; what was not read is dropped."""
-        if not self._payload.is_eof():
-            self._payload.set_exception(fault)
-
-    def expire(self) -> None:
-        """The sender has been silent for too long."""
-        self.fail(self._fault(self._causes.stalled))
-
-    async def _next_piece(self) -> bytes:
+    async def _wait(self) -> None:
         if self.awaited is not None:
             self.awaited()
             self.awaited = None
+        self._waiter = self._connection.new_waiter()
         self.deadline = self._sweep.time() + SILENCE
         self._sweep.watch(self)
-        self._waiting = True
         try:
-            return await self._payload.readany()
+            await self._waiter
         finally:
-            self._waiting = False
+            self._waiter = None
             self._sweep.forget(self)
 
-    def _count(self, data: bytes) -> bytes:
+    def _take(self) -> bytes:
+        pieces = self._pieces
+        data = pieces[0] if len(pieces) == 1 else b"".join(pieces)
+        self._pieces = []
+        self._size = 0
+        if self._held:
+            self._held = False
+            self._connection.release_hold(Hold.BODY)
         self.taken += len(data)
         if self.limit is not None and self.taken > self.limit:
             raise Fault(errors.BODY_TOO_LARGE)
         return data
 
-    def _fault(self, cause: Cause) -> Fault:
-        return Fault(cause, may_have_been_sent=self._causes.may_have_been_sent)
+    # --- for the parser and the connection ----------------------------------------------------
+
+    def feed(self, data: bytes) -> None:
+        """A piece has arrived."""
+        self._pieces.append(data)
+        self._size += len(data)
+        if self._size > BUFFER and not self._held:
+            self._held = True
+            self._connection.hold(Hold.BODY)
+        self._wake()
+
+    def finish(self) -> None:
+        """It is complete."""
+        self.complete = True
+        self._wake()
+
+    def fail(self, fault: Fault) -> None:
+        """Whoever reads gets `fault` from now on; what was not read is dropped."""
+        if not self.complete and self._fault is None:
+            self._fault = fault
+            self._wake()
+
+    def break_off(self) -> None:
+        """The sender is gone."""
+        self.fail(Fault(self._causes.broken, may_have_been_sent=self._causes.may_have_been_sent))
+
+    def expire(self) -> None:
+        """The sender has been silent for too long."""
+        self.fail(Fault(self._causes.stalled, may_have_been_sent=self._causes.may_have_been_sent))
+
+    def _wake(self) -> None:
+        if self._waiter is not None and not self._waiter.done():
+            self._waiter.set_result(None)

@@ -6,246 +6,200 @@ both messages are complete and the department did not ask to close (RFC 9112 §9
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.errors import Cause, Fault
-from gateway.http.bodies import ANSWER_BODY, WireBody
-from gateway.http.parsing import (
-    BaseProtocol,
-    HttpProcessingError,
-    RawResponseMessage,
-    StreamReader,
-    response_fault,
-    response_parser,
-)
+from gateway.http.answers import CHUNK_END, chunk
+from gateway.http.bodies import WireBody
+from gateway.http.connection import Connection
+from gateway.http.parsing import AnswerHead, AnswerParser
 
 if TYPE_CHECKING:
     import asyncio
 
-    from gateway.message import Body, RawHeaders
+    from gateway.message import Body
     from gateway.sweep import Sweep
 
-__all__ = ["AnswerHead", "DepartmentConnection"]
+__all__ = ["DepartmentConnection"]
+
+_JOINED: Final = 64 << 10
+"""A body up to this many bytes is written together with its head."""
+
+_LENGTH_EXPECTED: Final = frozenset(("POST", "PUT", "PATCH"))
+"""Methods for which an empty body is announced as such (RFC 9110 §8.6)."""
 
 
-class AnswerHead(NamedTuple):
-    """The head of a department's answer and its body, whole or on its way."""
+class _FirstByte:
+    """The time limit on the beginning of an answer."""
 
-    status: int
-    headers: RawHeaders
-    body: WireBody
+    __slots__ = ("_connection", "deadline", "ticket")
+
+    def __init__(self, connection: DepartmentConnection, deadline: float) -> None:
+        self._connection = connection
+        self.deadline = deadline
+        self.ticket = 0
+
+    def expire(self) -> None:
+        self._connection.fail(Fault(errors.ANSWER_TIMEOUT, may_have_been_sent=True))
 
 
-class DepartmentConnection(BaseProtocol):
-    """One connection to an endpoint.
+class DepartmentConnection(Connection):
+    """One connection to an endpoint. `deadline` is the end of its time at rest in the pool."""
 
-    `deadline` is the end of what it waits for now: the first byte of an answer while a request is
-    out, the end of its idle time while it rests in the pool.
-    """
-
-    __slots__ = ("_answer", "_bodiless", "_close_after", "_head_waiter", "_payload", "_pump",
-                 "_responses", "_writable", "deadline", "sweep", "ticket")  # fmt: skip
+    __slots__ = ("_answer", "_first_byte", "_parser", "_pump", "_sweep", "_waiter", "busy",
+                 "deadline", "ticket")  # fmt: skip
 
     def __init__(self, loop: asyncio.AbstractEventLoop, sweep: Sweep) -> None:
         super().__init__(loop)
-        self.sweep = sweep
-        self._bodiless = False
-        # The base class pauses the parser under this private name; see `CallerConnection`.
-        self._parser = self._responses = response_parser(self, loop, bodiless=False)
-        self._head_waiter: asyncio.Future[AnswerHead] | None = None
-        self._payload: StreamReader | None = None
+        self._sweep = sweep
+        self._parser = AnswerParser(self, sweep)
+        self._waiter: asyncio.Future[AnswerHead] | None = None
         self._answer: AnswerHead | None = None
         self._pump: asyncio.Task[None] | None = None
-        self._writable: asyncio.Future[None] | None = None
-        self._close_after = False
+        self._first_byte: _FirstByte | None = None
+        self.busy = False
         self.deadline = 0.0
         self.ticket = 0
 
-    # --- one request ------------------------------------------------------------------------
+    # --- one request --------------------------------------------------------------------------
 
-    async def ask(self, head: bytes, body: Body, method: str, first_byte: float) -> AnswerHead:
+    async def ask(
+        self, head: bytes, body: Body, method: str, first_byte: float | None
+    ) -> AnswerHead:
         """Send a request and return the head of the answer.
 
         `head` is the whole head but for the body's framing and the empty line, which are added.
-        `first_byte` is how long the answer may take to begin once the request is out, in seconds.
-        Raises `Fault`; `may_have_been_sent` is true once a byte was written.
+        `first_byte` is how long the answer may take to begin once the request is out, in seconds;
+        None when a shorter limit holds anyway. Raises `Fault`; `may_have_been_sent` is true once a
+        byte was written.
         """
         if self.transport is None:
             raise Fault(errors.CONNECTION_LOST)
-        self._expect_answer(bodiless=method == "HEAD")
+        self.busy = True
+        self._parser.bodiless = method == "HEAD"
         waiter: asyncio.Future[AnswerHead] = self._loop.create_future()
-        self._head_waiter = waiter
+        self._waiter = waiter
         data = body.read_available()
-        if data is not None:
+        if data is None:
+            self._write_head(head, body.length)
+            self._pump = self._loop.create_task(self._send_body(body, first_byte))
+        else:
             self._write_whole(head, data, method)
             self._watch(first_byte)
-        else:
-            self._write_streamed(head, body, first_byte)
         try:
             return await waiter
         finally:
-            self._head_waiter = None
-            self.sweep.forget(self)
+            self._waiter = None
+            if self._first_byte is not None:
+                self._sweep.forget(self._first_byte)
+                self._first_byte = None
 
     def release(self) -> bool:
-        """The answer has been read; True when the connection can carry another request."""
-        pump, self._pump = self._pump, None
-        if pump is not None and not pump.done():
-            pump.cancel()  # the department answered without wanting the rest of the body
-            self._close_after = True
+        """The answer has been read or given up; True when another request can be carried."""
         answer, self._answer = self._answer, None
-        reusable = (
-            answer is not None
-            and answer.body.complete
-            and not self._close_after
-            and self.transport is not None
-        )
-        if not reusable:
-            self.close()
-        return reusable
+        pump, self._pump = self._pump, None
+        sent = pump is None or pump.done()
+        if (
+            answer is None
+            or not answer.keep_alive
+            or not sent
+            or self._parser.body is not None
+            or self.transport is None
+        ):
+            if pump is not None:
+                pump.cancel()  # the department has answered without wanting the rest
+            self.abort()
+            return False
+        self.busy = False
+        return True
 
-    def close(self) -> None:
-        """Close now; whatever was on its way is given up."""
-        if self._pump is not None:
-            self._pump.cancel()
-            self._pump = None
-        if self.transport is not None:
-            self.transport.abort()
-
-    # --- sending ----------------------------------------------------------------------------
+    # --- sending ------------------------------------------------------------------------------
 
     def _write_whole(self, head: bytes, data: bytes, method: str) -> None:
-        if data or method in ("POST", "PUT", "PATCH"):
-            head += b"Content-Length: %d\r\n\r\n" % len(data)
-            self._write(head + data if len(data) < 65536 else head)
-            if len(data) >= 65536:
-                self._write(data)
+        if not data and method not in _LENGTH_EXPECTED:
+            self.put(head + b"\r\n")
+        elif len(data) <= _JOINED:
+            self.put(b"%bContent-Length: %d\r\n\r\n%b" % (head, len(data), data))
         else:
-            self._write(head + b"\r\n")
+            self._write_head(head, len(data))
+            self.put(data)
 
-    def _write_streamed(self, head: bytes, body: Body, first_byte: float) -> None:
-        length = body.length
-        framing = (
-            b"Transfer-Encoding: chunked" if length is None else b"Content-Length: %d" % length
-        )
-        self._write(head + framing + b"\r\n\r\n")
-        self._pump = self._loop.create_task(self._send_body(body, first_byte))
+    def _write_head(self, head: bytes, length: int | None) -> None:
+        if length is None:
+            self.put(head + b"Transfer-Encoding: chunked\r\n\r\n")
+        else:
+            self.put(b"%bContent-Length: %d\r\n\r\n" % (head, length))
 
-    async def _send_body(self, body: Body, first_byte: float) -> None:
+    async def _send_body(self, body: Body, first_byte: float | None) -> None:
         chunked = body.length is None
         try:
             while data := await body.read():
-                self._write(b"%x\r\n%b\r\n" % (len(data), data) if chunked else data)
-                if self._paused:
-                    await self._drained()
-            if chunked:
-                self._write(b"0\r\n\r\n")
+                self.put(chunk(data) if chunked else data)
+                if self._writing_paused:
+                    await self.drained()
         except Fault as fault:
             fault.may_have_been_sent = True
-            self._fail(fault)
+            self.fail(fault)
             return
+        if chunked:
+            self.put(CHUNK_END)
         self._watch(first_byte)
 
-    def _write(self, data: bytes) -> None:
-        if self.transport is not None:
-            self.transport.write(data)
+    def _watch(self, first_byte: float | None) -> None:
+        if first_byte is not None and self._waiter is not None:
+            self._first_byte = _FirstByte(self, self._sweep.time() + first_byte)
+            self._sweep.watch(self._first_byte)
 
-    async def _drained(self) -> None:
-        if self.transport is not None:
-            self._writable = self._loop.create_future()
-            await self._writable
-
-    def _watch(self, first_byte: float) -> None:
-        if self._head_waiter is not None:
-            self.deadline = self.sweep.time() + first_byte
-            self.sweep.watch(self)
-
-    # --- receiving --------------------------------------------------------------------------
-
-    def _expect_answer(self, *, bodiless: bool) -> None:
-        if bodiless is not self._bodiless:
-            self._bodiless = bodiless
-            self._parser = self._responses = response_parser(self, self._loop, bodiless=bodiless)
+    # --- receiving ----------------------------------------------------------------------------
 
     def data_received(self, data: bytes) -> None:
+        if not self.busy:
+            self.abort()  # an answer to nothing: it must never reach the next request
+            return
+        parser = self._parser
         try:
-            messages, _, _ = self._responses.feed_data(data)
-        except HttpProcessingError as error:
-            self._fail(response_fault(error))
+            parser.feed(data)
+        except Fault as fault:
+            self._deliver()
+            self.fail(fault)
             return
-        for message, payload in messages:
-            self._head_received(message, payload)
+        self._deliver()
 
-    def _head_received(self, message: RawResponseMessage, payload: StreamReader) -> None:
-        if 100 <= message.code < 200:
-            if message.code == 101:
-                # Nobody asked for an upgrade: what follows is not HTTP.
-                self._fail(Fault(errors.ANSWER_MALFORMED, may_have_been_sent=True))
-            return
-        waiter = self._head_waiter
-        if waiter is None or waiter.done() or self._answer is not None:
-            self.close()  # an answer to nothing: never hand it to the next request
-            return
-        self._close_after = message.should_close
-        self._payload = payload
-        length = None if message.chunked else _length(message.raw_headers)
-        answer = AnswerHead(
-            message.code,
-            message.raw_headers,
-            WireBody(payload, length, self.sweep, ANSWER_BODY),
-        )
-        self._answer = answer
-        waiter.set_result(answer)
+    def _deliver(self) -> None:
+        answer, self._parser.answer = self._parser.answer, None
+        waiter = self._waiter
+        if answer is not None and waiter is not None and not waiter.done():
+            self._answer = answer
+            waiter.set_result(answer)
 
-    def _fail(self, fault: Fault) -> None:
+    def fail(self, fault: Fault) -> None:
         """Whoever waits for this connection gets `fault`; the connection is closed."""
-        self._close_after = True
-        waiter = self._head_waiter
+        waiter = self._waiter
         if waiter is not None and not waiter.done():
             waiter.set_exception(fault)
-        elif self._answer is not None:
+        elif self._answer is not None and isinstance(self._answer.body, WireBody):
             self._answer.body.fail(fault)
-        if self.transport is not None:
-            self.transport.abort()
+        self.abort()
 
-    # --- events of the transport and the sweep ----------------------------------------------
+    # --- events of the transport and the sweep ------------------------------------------------
 
     def eof_received(self) -> bool:
         """The department sends no more: the end of a body that only the end tells."""
-        self._close_after = True
-        try:
-            self._responses.feed_eof()
-        except HttpProcessingError:
-            self._fail(Fault(errors.ANSWER_INCOMPLETE, may_have_been_sent=True))
+        self._parser.end()
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
-        self._close_after = True
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        self._sweep.forget(self)
+        self._parser.end()
         cause: Cause = errors.CONNECTION_LOST if self._answer is None else errors.ANSWER_INCOMPLETE
-        self._fail(Fault(cause, may_have_been_sent=True))
-
-    def pause_writing(self) -> None:
-        self._paused = True
-
-    def resume_writing(self) -> None:
-        self._paused = False
-        if self._writable is not None and not self._writable.done():
-            self._writable.set_result(None)
+        self.fail(Fault(cause, may_have_been_sent=True))
 
     def expire(self) -> None:
-        """No answer in time, or idle for long enough."""
-        if self._head_waiter is not None:
-            self._fail(Fault(errors.ANSWER_TIMEOUT, may_have_been_sent=True))
+        """At rest for long enough; while a request is out, the rest has not begun."""
+        if self.busy:
+            self.deadline = self._sweep.time() + 1.0
+            self._sweep.watch(self)
         else:
-            self.close()
-
-
-def _length(headers: RawHeaders) -> int | None:
-    for name, value in headers:
-        if len(name) == 14 and name.lower() == b"content-length":
-            return int(value) if value.isdigit() else None
-    return None
+            self.abort()

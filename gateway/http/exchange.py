@@ -9,13 +9,10 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.http.answers import CHUNK_END, CONTINUE, chunk, is_bodiless, status_line
-from gateway.http.bodies import REQUEST_BODY, WireBody
-from gateway.http.parsing import HttpVersion10
 
 if TYPE_CHECKING:
-    from gateway.http.parsing import RawRequestMessage, StreamReader
+    from gateway.http.parsing import RequestHead
     from gateway.http.server import CallerConnection
-    from gateway.message import RawHeaders
 
 __all__ = ["Exchange"]
 
@@ -23,77 +20,62 @@ __all__ = ["Exchange"]
 class Exchange:
     """What a handler gets: the request's head and body, and the way back.
 
+    `target` is as sent, percent-encoding untouched (RFC 9112 §3.2); `peer` is the address at the
+    other end of the connection without its port; `arrived` is the clock when the head was complete.
+
     The answer is either `send` (whole) or `begin`, `write`…, `end`. `fields` are complete header
-    lines without those of framing and connection, which are added here. `arrived` is the loop's
-    clock when the head was complete. An exchange whose handler returns without a complete answer
-    closes the connection, so that a caller never takes a part for the whole.
+    lines without those of framing and connection, which are added here. An exchange whose handler
+    returns without a complete answer closes the connection, so that a caller never takes a part
+    for the whole.
     """
 
-    __slots__ = ("_bodiless", "_chunked", "_connection", "_message", "_old", "answered", "arrived",
-                 "begun", "body", "bytes_out", "keep_alive")  # fmt: skip
+    __slots__ = ("_bodiless", "_chunked", "_connection", "_old", "_waits_for_continue",
+                 "answered", "arrived", "begun", "body", "bytes_out", "headers", "keep_alive",
+                 "method", "peer", "target")  # fmt: skip
 
-    def __init__(
-        self,
-        connection: CallerConnection,
-        message: RawRequestMessage,
-        payload: StreamReader,
-        arrived: float,
-    ) -> None:
+    def __init__(self, connection: CallerConnection, head: RequestHead, arrived: float) -> None:
         self._connection = connection
-        self._message = message
+        self.method = head.method
+        self.target = head.target
+        self.headers = head.headers
+        self.body = head.body
+        self.keep_alive = head.keep_alive
+        self._old = head.old
+        self.peer = connection.peer
         self.arrived = arrived
-        self.body = WireBody(payload, _length(message), connection.sweep, REQUEST_BODY)
-        self._old = message.version == HttpVersion10
-        self.keep_alive = not message.should_close
         self.begun = False
         self.answered = False
         self.bytes_out = 0
         self._chunked = False
         self._bodiless = False
-
-    @property
-    def method(self) -> str:
-        return self._message.method
-
-    @property
-    def target(self) -> str:
-        """The request target as sent, percent-encoding untouched (RFC 9112 §3.2)."""
-        return self._message.path
-
-    @property
-    def headers(self) -> RawHeaders:
-        return self._message.raw_headers
-
-    @property
-    def peer(self) -> str:
-        """The address at the other end of the connection, without its port."""
-        return self._connection.peer
+        self._waits_for_continue = False
 
     def allow_continue(self) -> None:
         """Send `100 Continue` when the body is first waited for (RFC 9110 §10.1.1)."""
-        if not self._old:
+        if not self._old and not self.body.complete:
+            self._waits_for_continue = True
             self.body.awaited = self._send_continue
 
     def send(self, status: int, fields: bytes, body: bytes) -> None:
         """Send the whole answer at once."""
-        self.begun = True
         if not self.body.complete:
             self.keep_alive = False
-        head = status_line(status) + fields
-        if is_bodiless(self._message.method, status):
-            if status != 204 and body:
-                head += b"Content-Length: %d\r\n" % len(body)
+        self.begun = self.answered = True
+        length = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
+        if is_bodiless(self.method, status):
+            if not body:
+                length = b""
             body = b""
-        else:
-            head += b"Content-Length: %d\r\n" % len(body)
-        self._put(head + self._connection_field() + b"\r\n" + body)
-        self.answered = True
+        self._put(
+            b"%b%b%b%b\r\n%b"
+            % (status_line(status), fields, length, self._connection_field(), body)
+        )
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Send the head; `length` bytes will follow, or an unknown number (None)."""
         self.begun = True
         head = status_line(status) + fields
-        self._bodiless = is_bodiless(self._message.method, status)
+        self._bodiless = is_bodiless(self.method, status)
         if length is not None:
             if status != 204:
                 head += b"Content-Length: %d\r\n" % length
@@ -128,23 +110,15 @@ class Exchange:
         self._connection.put(data)
 
     def _connection_field(self) -> bytes:
-        if self._connection.closing or (self.body.awaited is not None and not self.body.complete):
-            # A caller that waits for 100 Continue may or may not send its body: the framing of
-            # what follows is unknown, so the connection cannot be used again.
+        if self._connection.closing or self._waits_for_continue:
+            # A caller that still waits for 100 Continue may or may not send its body: what follows
+            # on this connection cannot be told.
             self.keep_alive = False
         if not self.keep_alive:
             return b"Connection: close\r\n"
         return b"Connection: keep-alive\r\n" if self._old else b""
 
     def _send_continue(self) -> None:
+        self._waits_for_continue = False
         if not self.begun:
             self._connection.put(CONTINUE)
-
-
-def _length(message: RawRequestMessage) -> int | None:
-    if message.chunked:
-        return None
-    for name, value in message.raw_headers:
-        if len(name) == 14 and name.lower() == b"content-length":
-            return int(value)
-    return 0

@@ -61,7 +61,6 @@ class ConnectionPool:
         """Return a connection at rest, the most recently used one, or None."""
         while self._idle:
             connection = self._idle.pop()
-            self._sweep.forget(connection)
             if connection.connected:
                 return connection
         return None
@@ -92,10 +91,11 @@ class ConnectionPool:
         if not connection.release():
             return
         if self._closed:
-            connection.close()
+            connection.abort()
             return
         connection.deadline = self._sweep.time() + self._idle_time
-        self._sweep.watch(connection)
+        if not connection.ticket:
+            self._sweep.watch(connection)  # once for its life: see `DepartmentConnection.expire`
         self._idle.append(connection)
         while not self._idle[0].connected:
             self._idle.popleft()
@@ -104,8 +104,7 @@ class ConnectionPool:
         """Close what rests; what is out is closed when it comes back."""
         self._closed = True
         for connection in self._idle:
-            self._sweep.forget(connection)
-            connection.close()
+            connection.abort()
         self._idle.clear()
 
     def _new_connection(self) -> DepartmentConnection:
