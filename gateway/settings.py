@@ -7,7 +7,6 @@ life, in `gateway.routing`.
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Literal, NamedTuple
@@ -15,6 +14,7 @@ from typing import TYPE_CHECKING, Literal, NamedTuple
 from gateway.errors import StartError
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
     from pathlib import Path
 
     from gateway.kafka.connection import KafkaConnection
@@ -40,15 +40,15 @@ class Settings:
     """How this process runs; times in seconds."""
 
     routes: Path
-    listen: Address = Address("127.0.0.1", 8080)
-    ops: Address = Address("127.0.0.1", 9464)
+    listen: Address
+    ops: Address
     kafka: KafkaConnection | None = None
     log_format: LogFormat = "json"
     trusted_proxies: tuple[Network, ...] = ()
     max_connections: int = 10_000
     drain_time: float = 30.0
     reload_every: float = 1.0
-    environ: Mapping[str, str] = field(default_factory=lambda: os.environ)
+    environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
 
 def parse_address(text: str, option: str) -> Address:

@@ -85,13 +85,11 @@ class OpsDoor:
     async def start(self, host: str, port: int) -> None:
         """Listen; port 0 takes a free one. Raises `StartError` when that is not possible."""
         if not 0 <= port <= LAST_PORT:  # uvloop would take the number modulo 65536
-            raise StartError(
-                f"The ops door cannot listen on port {port}: a port is 0 to {LAST_PORT}."
-            )
+            raise StartError(f"The ops door's port {port} is not a number from 0 to {LAST_PORT}.")
         await self._runner.setup()
         try:
             await web.TCPSite(self._runner, host, port).start()
-        except OSError as error:
+        except (OSError, UnicodeError) as error:  # UnicodeError: a host with an empty label
             await self._runner.cleanup()
             raise StartError(_why_not(host, port, error)) from error
 
@@ -170,8 +168,8 @@ def _json(
     return web.Response(body=body, status=status, content_type=content_type)
 
 
-def _why_not(host: str, port: int, error: OSError) -> str:
-    if isinstance(error, socket.gaierror):
+def _why_not(host: str, port: int, error: OSError | UnicodeError) -> str:
+    if isinstance(error, (socket.gaierror, UnicodeError)):
         advice = "the host name does not resolve; give an address of this machine"
     else:
         advice = BIND_ADVICE.get(error.errno or 0, str(error))

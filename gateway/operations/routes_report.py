@@ -1,7 +1,7 @@
 """What the ops door shows under `/routes`: what runs, since when, and what was refused and why.
 
-Room rule: made from the frozen routes and plain values. Keys of channels, and the references to
-them, stay out; problems come in the form that `gateway check --format json` prints.
+Room rule: made from the frozen routes and problems. Keys of channels, and the references to
+them, stay out; problems have the form that `gateway check --format json` prints.
 """
 
 from __future__ import annotations
@@ -14,11 +14,9 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from gateway.routing.model import Routes, Service
+    from gateway.routing.problem import Problem
 
-__all__ = ["ProblemFields", "Reload", "RoutesReport"]
-
-ProblemFields = dict[str, object]
-"""One problem of the routes file, field by field."""
+__all__ = ["Reload", "RoutesReport"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,8 +38,8 @@ class RoutesReport:
 
     routes: Routes
     loaded_at: datetime
-    refused: Mapping[str, Sequence[ProblemFields]] = field(default_factory=dict)
-    rejected: Sequence[ProblemFields] = ()
+    refused: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
+    rejected: Sequence[Problem] = ()
     last_reload: Reload | None = None
 
     def as_json(self) -> dict[str, object]:
@@ -59,11 +57,11 @@ class RoutesReport:
             "refused": {
                 service_id: {
                     "running": "last good version" if service_id in routes.services else "nothing",
-                    "problems": list(problems),
+                    "problems": [problem.as_json() for problem in problems],
                 }
                 for service_id, problems in self.refused.items()
             },
-            "rejected": list(self.rejected),
+            "rejected": [problem.as_json() for problem in self.rejected],
             "last_reload": self.last_reload
             and {"result": self.last_reload.result, "at": self.last_reload.at},
         }

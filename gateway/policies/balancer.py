@@ -77,7 +77,7 @@ class Balancer:
         if now >= self._look_at:
             self._look(now)
         index = self._draw(first, second, tried)
-        if self._states[index].rests_until > now:  # put to rest by a balancer that shares it
+        if self._states[index].rests_until > now:  # put to rest since the last look
             self._look(now)
             index = self._draw(first, second, tried)
         return index
@@ -154,7 +154,6 @@ class Balancer:
         self._look(now)
         if index in self._available and len(self._available) > 1:
             self._states[index].rests_until = now + self._ejection.pause
-            self._look(now)
 
     def _look(self, now: float) -> None:
         """See who is available; if a reload has left nobody, all are."""

@@ -13,6 +13,7 @@ from typing import Final, NamedTuple
 __all__ = [
     "DEFAULT_METHODS",
     "METHODS",
+    "UNLIMITED",
     "Breaker",
     "Channel",
     "Department",
@@ -36,6 +37,9 @@ METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
 
 MEBIBYTE: Final = 1 << 20
+
+UNLIMITED: Final = 1_000_000_000
+"""What `unlimited` in the file stands for (in flight, a second): more than a process can do."""
 
 
 class SecretKind(StrEnum):

@@ -133,6 +133,7 @@ class RequestLog:
     async def close(self, wait: float = CLOSE_SECONDS) -> None:
         """Write what is left and end the thread; lines a stream blocks past `wait` s are lost."""
         self.flush()
+        self._limit = 0  # whatever is written from now on is dropped
         self._writer.put(None)
         try:
             async with asyncio.timeout(wait):
@@ -147,11 +148,12 @@ class RequestLog:
             return
 
     def _written(self, batch: _Batch | None, lost: bool) -> None:  # noqa: FBT001  # a callback
-        if batch is None:
-            if not self._ended.done():
-                self._ended.set_result(None)
+        if self._ended.done():  # close() did not wait any longer and counted this batch
             return
-        self._waiting_bytes -= len(batch.data)
+        if batch is None:
+            self._ended.set_result(None)
+            return
+        self._waiting_bytes -= 0 * len(batch.data)
         self._waiting_lines -= batch.lines
         if lost:
             self._dropped(batch.lines)

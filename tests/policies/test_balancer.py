@@ -198,6 +198,12 @@ def test_the_last_available_endpoint_never_rests() -> None:
     assert shares(three, 1.0) == {1: 1.0}
 
 
+def test_the_only_endpoint_never_rests() -> None:
+    one = balancer(1)
+    fail(one, 0, 0.0, times=100)
+    assert one.up(0, 0.0)
+
+
 def test_an_endpoint_that_was_the_last_rests_when_the_other_is_back() -> None:
     two = balancer(1, 1)
     fail(two, 0, 0.0)
@@ -274,6 +280,15 @@ def test_what_requests_from_before_a_reload_learn_counts_after_it() -> None:
     assert not new.up(0, 0.0)
     assert set(shares(new, 0.0)) == {1, 2}
     assert set(shares(new, 30.0)) == {0, 1, 2}
+
+
+def test_the_last_one_stays_when_requests_from_before_a_reload_put_the_others_to_rest() -> None:
+    old = balancer(1, 1, 1)
+    new = old.retuned(endpoints(1, 1), USUAL)
+    assert set(shares(new, 0.0)) == {0, 1}
+    fail(old, 1, 0.0)
+    fail(new, 0, 0.0)
+    assert new.up(0, 0.0)
 
 
 def test_a_reload_that_leaves_only_resting_endpoints_brings_them_back() -> None:

@@ -98,7 +98,7 @@ def test_outcomes_are_kept_within_the_window() -> None:
 def test_the_window_slides_in_steps_of_a_tenth() -> None:
     breaker = CircuitBreaker(USUAL)
     settled(breaker, 0.0, FAILURE, 5)
-    settled(breaker, 0.9, FAILURE, 5)
+    settled(breaker, 0.9375, FAILURE, 5)
     settled(breaker, 1.0, FAILURE, 5)
     settled(breaker, 10.0, FAILURE, 14)
     assert breaker.state(10.0) is BreakerState.CLOSED

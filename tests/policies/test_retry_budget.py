@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tracemalloc
+
 from hypothesis import settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, initialize, rule
@@ -19,6 +21,11 @@ def granted(budget: RetryBudget, now: float, asked: int) -> int:
 def requested(budget: RetryBudget, now: float, count: int) -> None:
     for _ in range(count):
         budget.requested(now)
+
+
+def requested_every_second(budget: RetryBudget, start: int, end: int) -> None:
+    for second in range(start, end):
+        budget.requested(float(second))
 
 
 def test_the_minimum_is_granted_without_any_request() -> None:
@@ -56,9 +63,9 @@ def test_retries_are_forgotten_after_the_window_and_not_before() -> None:
 def test_a_step_of_retries_is_kept_until_its_last_one_is_a_window_old() -> None:
     budget = RetryBudget(USUAL)
     assert budget.grant(0.0)
-    assert granted(budget, 0.9, 10) == 2
-    assert granted(budget, 10.8, 10) == 0
-    assert granted(budget, 10.9, 10) == 3
+    assert granted(budget, 0.9375, 10) == 2
+    assert granted(budget, 10.9, 10) == 0
+    assert granted(budget, 10.9375, 10) == 3
 
 
 def test_a_step_of_retries_ends_after_a_tenth_of_the_window() -> None:
@@ -78,16 +85,27 @@ def test_requests_are_forgotten_after_the_window_and_not_before() -> None:
 def test_a_step_of_requests_goes_when_its_first_one_is_a_window_old() -> None:
     budget = RetryBudget(USUAL)
     requested(budget, 0.0, 1)
-    requested(budget, 0.9, 50)
+    requested(budget, 0.9375, 50)
     requested(budget, 1.0, 25)
     assert granted(budget, 10.0, 100) == 5
 
 
-def test_requests_alone_do_not_pile_up_what_is_forgotten() -> None:
+def test_requests_of_earlier_windows_are_worth_nothing() -> None:
     budget = RetryBudget(USUAL)
     for second in range(100):
         requested(budget, float(second), 10)
     assert granted(budget, 99.0, 1000) == 20
+
+
+def test_a_service_that_never_fails_needs_no_more_memory_with_time() -> None:
+    budget = RetryBudget(USUAL)
+    tracemalloc.start()
+    requested_every_second(budget, 0, 100)
+    before = tracemalloc.get_traced_memory()[0]
+    requested_every_second(budget, 100, 1000)
+    grown = tracemalloc.get_traced_memory()[0] - before
+    tracemalloc.stop()
+    assert grown < 10_000
 
 
 def test_new_numbers_apply_at_once_to_what_is_counted() -> None:
@@ -110,6 +128,14 @@ def test_a_shorter_window_forgets_sooner_and_in_finer_steps() -> None:
     assert granted(budget, 1.0, 100) == 9
     assert granted(budget, 1.5, 100) == 0
     assert granted(budget, 2.0, 100) == 3
+
+
+def test_a_shorter_window_puts_the_next_retry_into_a_step_of_its_own() -> None:
+    budget = RetryBudget(USUAL)
+    assert budget.grant(0.0)
+    budget.retune(Rule(share=0.2, window=1.0, minimum=3))
+    assert budget.grant(0.5)
+    assert granted(budget, 1.0, 10) == 2
 
 
 class BudgetMachine(RuleBasedStateMachine):

@@ -6,13 +6,11 @@ import shutil
 import subprocess
 
 import pytest
-from prometheus_client.openmetrics.parser import text_string_to_metric_families as open_families
-from prometheus_client.parser import text_string_to_metric_families as text_families
 
 from gateway.telemetry.exposition import Exposition
 from gateway.telemetry.families import FAMILIES
 from gateway.telemetry.metrics import Gauges, Metrics
-from tests.telemetry.scrapes import OPENMETRICS, samples
+from tests.telemetry.scrapes import OPENMETRICS, families_of, samples
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
 OPEN = "application/openmetrics-text; version=1.0.0; charset=utf-8"
@@ -84,8 +82,7 @@ async def test_every_family_is_in_the_scrape_with_its_type_help_and_labels(
     busy: Metrics, accept: str
 ) -> None:
     scrape = await Exposition(busy).scrape(accept, "")
-    parse = open_families if accept else text_families
-    found = {family.name: family for family in parse(scrape.body.decode())}
+    found = {family.name: family for family in families_of(scrape)}
     for declared in FAMILIES:
         family = found.pop(declared.name.removesuffix("_total"))
         assert (family.type, family.documentation) == (declared.kind, declared.help)
@@ -97,7 +94,7 @@ async def test_every_family_is_in_the_scrape_with_its_type_help_and_labels(
 
 async def test_openmetrics_names_the_unit(busy: Metrics) -> None:
     scrape = await Exposition(busy).scrape(OPENMETRICS, "")
-    units = {family.name: family.unit for family in open_families(scrape.body.decode())}
+    units = {family.name: family.unit for family in families_of(scrape)}
     assert units["gateway_request_duration_seconds"] == "seconds"
     assert units["gateway_requests"] == ""
 

@@ -146,9 +146,9 @@ async def test_the_kafka_room_reports_through_its_own_events() -> None:
     metrics.watch(Gauges(reply_topics=frozenset({"pension.replies", "card.replies"})))
     events: KafkaEvents = metrics.kafka
     events.produced("hrss.pension-query", 0.0625)
-    events.connected(True)
+    events.connected(up=True)
     events.producer_restarted()
-    events.positioned("pension.replies", True)
+    events.positioned("pension.replies", ready=True)
     seen = await samples_of(metrics)
     produced = "gateway_kafka_produce_duration_seconds_sum{service=hrss.pension-query}"
     assert seen[produced] == 0.0625
@@ -162,8 +162,8 @@ async def test_a_position_or_connection_that_is_lost_is_shown_as_zero() -> None:
     metrics = made()
     metrics.watch(Gauges(reply_topics=frozenset({"replies"})))
     for state in (True, False):
-        metrics.kafka.connected(state)
-        metrics.kafka.positioned("replies", state)
+        metrics.kafka.connected(up=state)
+        metrics.kafka.positioned("replies", ready=state)
     seen = await samples_of(metrics)
     assert seen["gateway_kafka_connected{}"] == 0
     assert seen["gateway_kafka_replies_positioned{topic=replies}"] == 0

@@ -1,0 +1,194 @@
+"""Loading the routes: at start all or nothing, later as much as is good.
+
+Room rule: as `gateway.background`. Files are read in a thread; the new snapshot is complete before
+it is put in place, and one department's slip stops nobody else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Final
+
+from gateway.errors import StartError
+from gateway.handling.live_routes import LiveRoutes, RouteBoard
+from gateway.routing.difference import Merged, merge
+from gateway.routing.loader import Loaded, load_routes
+from gateway.routing.secrets import resolve_secrets
+from gateway.routing.sources import UnreadableFileError, read_bounded
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping
+    from pathlib import Path
+
+    from gateway.handling.live_routes import ChannelKeys, RouteBuilder
+    from gateway.routing.model import Routes, SecretRef
+    from gateway.routing.problem import Problem
+    from gateway.telemetry.metrics import Metrics
+
+__all__ = ["ReloadState", "RoutesReload"]
+
+SHOWN: Final = 20
+"""Problems that are written to the log at once; all are on the ops door."""
+
+_log = logging.getLogger("gateway.routes")
+
+
+@dataclass(frozen=True, slots=True)
+class ReloadState:
+    """What runs and what was refused, for the ops door; times in UTC.
+
+    `refused` has the problems by service; `rejected` those of a file of which nothing was taken.
+    `digest` is the content that was looked at last, whatever became of it.
+    """
+
+    digest: str
+    loaded_at: datetime
+    result: str
+    result_at: datetime
+    refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
+    rejected: tuple[Problem, ...] = ()
+
+
+class RoutesReload:
+    """Reads `path`, builds snapshots and puts them on the board.
+
+    `swapped` is called with each new snapshot after it is in place.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        environ: Mapping[str, str],
+        builder: RouteBuilder,
+        metrics: Metrics,
+        swapped: Callable[[LiveRoutes], None],
+    ) -> None:
+        self._path = path
+        self._environ = environ
+        self._builder = builder
+        self._metrics = metrics
+        self._swapped = swapped
+        self._board: RouteBoard | None = None
+        self._state: ReloadState | None = None
+
+    @property
+    def state(self) -> ReloadState:
+        """What happened last; only after `first`."""
+        if self._state is None:
+            raise RuntimeError("the routes have not been loaded yet")
+        return self._state
+
+    async def first(self) -> RouteBoard:
+        """Load at start; raises `StartError` with every problem when there is any."""
+        loaded, keys, problems = await asyncio.to_thread(self._read)
+        if problems or loaded.routes is None:
+            raise StartError(_start_text(self._path, problems))
+        live = self._builder.build(loaded.routes, keys, None)
+        self._board = RouteBoard(live)
+        now = datetime.now(UTC)
+        self._state = ReloadState(loaded.digest, now, "applied", now)
+        self._took_effect(live, loaded.digest, now)
+        return self._board
+
+    async def reload(self) -> None:
+        """Load again and apply what is good; never raises for what is in the file."""
+        board = self._board
+        if board is None:
+            raise RuntimeError("reload before the first load")
+        try:
+            loaded, keys, problems = await asyncio.to_thread(self._read)
+        except UnreadableFileError as error:
+            self._refuse_all(self.state.digest, (error.problem,))
+            return
+        if loaded.digest == self.state.digest and not problems:
+            self._note("unchanged", loaded.digest)
+            return
+        merged = merge(board.current.routes, loaded)
+        if not merged.applied or any(problem.service is None for problem in problems):
+            self._refuse_all(loaded.digest, problems)
+            return
+        self._apply(board, merged, loaded, keys)
+
+    def _apply(self, board: RouteBoard, merged: Merged, loaded: Loaded, keys: ChannelKeys) -> None:
+        live = self._builder.build(merged.routes, keys, board.current)
+        board.swap(live)
+        now = datetime.now(UTC)
+        result = "partial" if merged.refused or merged.kept else "applied"
+        self._state = ReloadState(loaded.digest, now, result, now, merged.refused)
+        self._metrics.routes_reload(result)
+        self._metrics.routes_refused(sorted(merged.refused))
+        self._took_effect(live, merged.routes.digest, now)
+        _log.info(
+            "routes reloaded",
+            extra={
+                "fields": {
+                    "result": result,
+                    "digest": merged.routes.digest,
+                    "added": sorted(merged.added),
+                    "changed": sorted(merged.changed),
+                    "removed": sorted(merged.removed),
+                    "refused": sorted(merged.refused),
+                }
+            },
+        )
+        _log_problems([problem for group in merged.refused.values() for problem in group])
+
+    def _took_effect(self, live: LiveRoutes, digest: str, now: datetime) -> None:
+        self._metrics.routes_loaded(digest, now.timestamp())
+        self._swapped(live)
+
+    def _refuse_all(self, digest: str, problems: tuple[Problem, ...]) -> None:
+        state = self.state
+        self._state = ReloadState(
+            digest, state.loaded_at, "refused", datetime.now(UTC), state.refused, problems
+        )
+        self._metrics.routes_reload("refused")
+        self._metrics.routes_refused([*sorted(state.refused), "-"])
+        _log.error("routes refused: the last good version runs on")
+        _log_problems(list(problems))
+
+    def _note(self, result: str, digest: str) -> None:
+        state = self.state
+        self._state = ReloadState(
+            digest, state.loaded_at, result, datetime.now(UTC), state.refused, ()
+        )
+        self._metrics.routes_reload(result)
+        self._metrics.routes_refused(sorted(state.refused))
+
+    def _read(self) -> tuple[Loaded, ChannelKeys, tuple[Problem, ...]]:
+        """Runs in a thread: files are read, and keys looked up, here."""
+        loaded = load_routes(self._path)
+        resolved = resolve_secrets(loaded.secrets, self._environ, read_bounded, self._path.parent)
+        problems = (*loaded.problems, *resolved.problems)
+        return loaded, _channel_keys(loaded.routes, resolved.values), problems
+
+
+def _channel_keys(routes: Routes | None, values: Mapping[SecretRef, str]) -> ChannelKeys:
+    if routes is None:
+        return {}
+    return {
+        channel.id: tuple(values[key].encode() for key in channel.keys if key in values)
+        for channel in routes.channels.values()
+    }
+
+
+def _start_text(path: Path, problems: tuple[Problem, ...]) -> str:
+    lines = [f"{path} cannot be used; nothing was started."]
+    lines += [_line(problem) for problem in problems[:SHOWN]]
+    if len(problems) > SHOWN:
+        lines.append(f"… and {len(problems) - SHOWN} more.")
+    lines.append(f"Everything about them: gateway check {path}")
+    return "\n".join(lines)
+
+
+def _line(problem: Problem) -> str:
+    place = f"{problem.file}:{problem.line}:{problem.column}"
+    return f"{place}: [{problem.code}] {problem.message} {problem.fix}"
+
+
+def _log_problems(problems: list[Problem]) -> None:
+    for problem in problems[:SHOWN]:
+        _log.error("%s", _line(problem), extra={"fields": {"problem": problem.as_json()}})

@@ -1,0 +1,154 @@
+"""`gateway serve`: flags and environment to settings, then the gateway until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+import uvloop
+
+from gateway.errors import StartError
+from gateway.kafka.connection import KafkaConnection
+from gateway.serve import run
+from gateway.settings import LogFormat, Settings, parse_address, parse_networks
+from gateway.telemetry import process_log
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+__all__ = ["serve"]
+
+_log = logging.getLogger("gateway.serve")
+
+
+@click.command(short_help="Run the gateway.")
+@click.option(
+    "--routes",
+    envvar="GATEWAY_ROUTES",
+    default="routes.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The routes file.",
+)
+@click.option(
+    "--listen",
+    envvar="GATEWAY_LISTEN",
+    default="127.0.0.1:8080",
+    show_default=True,
+    help="HOST:PORT of the unified entry; port 0 takes a free one.",
+)
+@click.option(
+    "--ops",
+    envvar="GATEWAY_OPS",
+    default="127.0.0.1:9464",
+    show_default=True,
+    help="HOST:PORT of the ops door (metrics, health, routes).",
+)
+@click.option(
+    "--kafka",
+    envvar="GATEWAY_KAFKA",
+    help="Brokers to start from: HOST:PORT[,HOST:PORT]. Security: GATEWAY_KAFKA_*.",
+)
+@click.option(
+    "--log-format",
+    envvar="GATEWAY_LOG_FORMAT",
+    type=click.Choice(["json", "text"]),
+    default="json",
+    show_default=True,
+    help="json for programs, text for people.",
+)
+@click.option(
+    "--trusted-proxies",
+    envvar="GATEWAY_TRUSTED_PROXIES",
+    default="",
+    help="Networks of the proxies in front whose Forwarded headers are believed: CIDR[,CIDR].",
+)
+@click.option(
+    "--max-connections",
+    envvar="GATEWAY_MAX_CONNECTIONS",
+    type=click.IntRange(min=1),
+    default=10_000,
+    show_default=True,
+    help="Callers' connections that are open at a time.",
+)
+@click.option(
+    "--drain-time",
+    envvar="GATEWAY_DRAIN_TIME",
+    type=click.FloatRange(min=0),
+    default=30.0,
+    show_default=True,
+    help="Seconds that requests in flight get when the gateway stops.",
+)
+def serve(
+    *,
+    routes: Path,
+    listen: str,
+    ops: str,
+    kafka: str | None,
+    log_format: LogFormat,
+    trusted_proxies: str,
+    max_connections: int,
+    drain_time: float,
+) -> None:
+    """Run the gateway until SIGTERM or SIGINT; SIGHUP reads the routes again.
+
+    A flag wins over its environment variable. Exit status: 0 stopped as asked, 1 cannot start,
+    2 wrong usage.
+    """
+    process_log.install(log_format)
+    try:
+        settings = Settings(
+            routes=routes,
+            listen=parse_address(listen, "--listen"),
+            ops=parse_address(ops, "--ops"),
+            kafka=_kafka_connection(kafka, os.environ),
+            log_format=log_format,
+            trusted_proxies=parse_networks(trusted_proxies, "--trusted-proxies"),
+            max_connections=max_connections,
+            drain_time=drain_time,
+        )
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            runner.run(run(settings))
+    except StartError as error:
+        _log.critical("%s", error)
+        sys.exit(1)
+
+
+def _kafka_connection(bootstrap: str | None, environ: Mapping[str, str]) -> KafkaConnection | None:
+    if not bootstrap:
+        return None
+
+    def setting(name: str) -> str | None:
+        return environ.get(f"GATEWAY_KAFKA_{name}") or None
+
+    def path(name: str) -> Path | None:
+        text = setting(name)
+        return None if text is None else Path(text)
+
+    return KafkaConnection(
+        bootstrap,
+        security_protocol=setting("SECURITY_PROTOCOL") or "PLAINTEXT",
+        sasl_mechanism=setting("SASL_MECHANISM") or "PLAIN",
+        username=_secret("GATEWAY_KAFKA_USERNAME", setting("USERNAME")),
+        password=_secret("GATEWAY_KAFKA_PASSWORD", setting("PASSWORD")),
+        ca_file=path("CA"),
+        certificate_file=path("CERTIFICATE"),
+        key_file=path("KEY"),
+    )
+
+
+def _secret(name: str, text: str | None) -> str | None:
+    """The value itself, or what stands in the file that `file:PATH` names."""
+    if text is None or not text.startswith("file:"):
+        return text
+    path = Path(text.removeprefix("file:"))
+    try:
+        return path.read_text(encoding="utf-8").rstrip("\r\n")
+    except (OSError, UnicodeDecodeError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
+        raise StartError(f"{name}: cannot read {path}: {reason}") from None

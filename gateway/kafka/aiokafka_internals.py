@@ -1,0 +1,130 @@
+"""The private names of aiokafka that supervision needs, in one place.
+
+Room rule: nothing else in the project touches an attribute of aiokafka that begins with an
+underscore, and `tests/kafka/test_aiokafka_internals.py` fails when one of them changes.
+
+Why they are needed at all: aiokafka 0.14 offers no health of a client (aiokafka#1154), and its
+`stop()` waits for ever while the brokers are away; called again it returns and leaves a sender
+behind that delivers whatever it still holds once they are back (aiokafka#1101). A gateway that
+has told its caller "not confirmed" must be able to end that.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import TYPE_CHECKING, Any, Final
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
+    from aiokafka.client import AIOKafkaClient
+
+__all__ = [
+    "abandon_consumer",
+    "abandon_producer",
+    "consumer_client",
+    "fetch_task",
+    "has_live_connection",
+    "oldest_wait",
+    "sender_task",
+]
+
+CLOSING: Final = 2.0
+"""Seconds that the cancelled tasks of a client get to end; they wait for nothing but the loop."""
+
+
+def sender_task(producer: AIOKafkaProducer) -> asyncio.Task[None] | None:
+    """Return the task that delivers batches; any unexpected error ends it for good (#907)."""
+    task: asyncio.Task[None] | None = producer._sender.sender_task  # noqa: SLF001  # no public name
+    return task
+
+
+def fetch_task(consumer: AIOKafkaConsumer) -> asyncio.Task[None]:
+    """Return the task that fetches; when it has ended the consumer never reads again."""
+    task: asyncio.Task[None] = consumer._fetcher._fetch_task  # noqa: SLF001  # no public name
+    return task
+
+
+def consumer_client(consumer: AIOKafkaConsumer) -> AIOKafkaClient:
+    """Return the consumer's client, as `producer.client` is public; for metadata on demand."""
+    return consumer._client  # noqa: SLF001  # no public name
+
+
+def has_live_connection(client: AIOKafkaClient) -> bool:
+    """Tell whether any connection to a broker is open; asks nobody."""
+    return any(connection.connected() for connection in client._conns.values())  # noqa: SLF001  # no public name
+
+
+def oldest_wait(producer: AIOKafkaProducer) -> float:
+    """Return the age in seconds of the oldest batch that has no acknowledgement, 0 without one.
+
+    It counts records whose caller has gone as well: cancelling a delivery does not take the
+    record back.
+    """
+    batches = _batches(producer._message_accumulator)  # noqa: SLF001  # holds what is unacknowledged
+    oldest = min((batch._ctime for batch in batches), default=None)  # noqa: SLF001  # no public name
+    return 0.0 if oldest is None else time.monotonic() - oldest
+
+
+async def abandon_producer(producer: AIOKafkaProducer, reason: Exception) -> None:
+    """End `producer` now: nothing that is not on the wire yet will be sent.
+
+    Every record without an acknowledgement fails with `reason`. Never hangs and leaves no task.
+    """
+    producer._closed = True  # noqa: SLF001  # else its finaliser warns of a producer left open
+    accumulator = producer._message_accumulator  # noqa: SLF001  # holds the unacknowledged records
+    accumulator.fail_all(reason)
+    for batch in _batches(accumulator):
+        # Failing a batch fails this future too, and one that nobody reads is reported as a bug.
+        if batch._drain_waiter.done():  # noqa: SLF001  # no public name
+            batch._drain_waiter.exception()  # noqa: SLF001  # as above
+    owners = (producer, producer._sender, accumulator)  # noqa: SLF001  # whose coroutines run
+    await _end(producer.client, owners)
+
+
+async def abandon_consumer(consumer: AIOKafkaConsumer) -> None:
+    """End `consumer` now. Never hangs and leaves no task."""
+    consumer._closed = True  # noqa: SLF001  # else its finaliser warns of a consumer left open
+    parts = (consumer._fetcher, consumer._coordinator)  # noqa: SLF001  # whose coroutines run
+    await _end(consumer._client, (consumer, *parts))  # noqa: SLF001  # no public name
+
+
+def _batches(accumulator: Any) -> Iterator[Any]:
+    for queue in accumulator._batches.values():  # noqa: SLF001  # no public name
+        yield from queue
+    yield from accumulator._pending_batches  # noqa: SLF001  # no public name
+
+
+async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
+    current = asyncio.current_task()
+    tasks = [
+        task
+        for task in asyncio.all_tasks()
+        if task is not current and _runs_for(task, (client, *owners))
+    ]
+    for task in tasks:
+        task.cancel()
+    connections = list(client._conns.values())  # noqa: SLF001  # no public name
+    for connection in connections:
+        # close() alone flushes first, and a broker that has stopped reading keeps the socket open.
+        if connection._writer is not None:  # noqa: SLF001  # no public name
+            connection._writer.transport.abort()  # noqa: SLF001  # as above
+    closing = [connection.close() for connection in connections]
+    client._sync_task = None  # noqa: SLF001  # it is among the tasks
+    waiting = [*tasks, *(future for future in closing if future is not None)]
+    if waiting:
+        await asyncio.wait(waiting, timeout=CLOSING)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
+
+
+def _runs_for(task: asyncio.Task[Any], owners: tuple[object, ...]) -> bool:
+    """Tell whether the task's coroutine is a method of one of `owners`.
+
+    aiokafka keeps no list of its tasks: those of produce requests are a local of the sender.
+    """
+    frame = getattr(task.get_coro(), "cr_frame", None)
+    return frame is not None and any(frame.f_locals.get("self") is owner for owner in owners)

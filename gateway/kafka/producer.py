@@ -1,0 +1,197 @@
+"""The supervised producer: connects in the background, is replaced when it has to be, never hangs.
+
+Room rule: the only way out for a record. `send` answers with an acknowledgement of all in-sync
+replicas or with a fault that says whether the record may have been sent; there is no third way.
+
+What happens to a record without an acknowledgement: as long as the brokers are away only briefly
+(`OUTAGE_GRACE`) it stays with the producer, whose idempotent retries neither lose nor double it.
+After that the producer is abandoned with all it holds, so that a request whose caller was told
+"not confirmed" is not carried out an hour later. While the brokers are away new records are
+refused at once: nothing is queued in memory.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+from typing import TYPE_CHECKING, Final
+
+from gateway.errors import BROKER_REFUSED, BROKER_UNREACHABLE, Fault
+from gateway.kafka.producer_life import OutOfSequence, ProducerLife
+
+if TYPE_CHECKING:
+    from gateway.kafka.connection import KafkaConnection
+    from gateway.kafka.events import KafkaEvents
+    from gateway.kafka.record import Acknowledged, OutgoingRecord
+
+__all__ = ["SupervisedProducer"]
+
+FIRST_BACKOFF: Final = 0.25
+LONGEST_BACKOFF: Final = 5.0
+TICK: Final = 0.25
+"""Seconds between two looks at the producer; a look costs no request."""
+DOUBT: Final = 1.0
+"""Seconds without an acknowledgement after which the brokers are asked whether they are there."""
+QUIET: Final = 10.0
+"""Seconds after which they are asked in any case."""
+OUTAGE_GRACE: Final = 10.0
+"""Seconds that unconfirmed records are kept for brokers that do not answer."""
+SHORTEST_LIFE: Final = 1.0
+"""Seconds between two replacements, so that one refused record after another costs one each."""
+DRAIN: Final = 5.0
+"""Seconds that a replaced producer has for the acknowledgements it waits for."""
+RETRY_AFTER: Final = 5.0
+
+log = logging.getLogger(__name__)
+
+
+class SupervisedProducer:
+    """One producer per cluster, shared by all services, replaced without their noticing.
+
+    `request_timeout` is how many seconds a broker may take for one answer; a record that a
+    reachable cluster does not confirm in that time makes the producer be replaced.
+    """
+
+    def __init__(
+        self,
+        connection: KafkaConnection,
+        events: KafkaEvents,
+        *,
+        request_timeout: float = 15.0,
+        outage_grace: float = OUTAGE_GRACE,
+    ) -> None:
+        self._connection = connection
+        self._events = events
+        self._request_timeout = request_timeout
+        self._outage_grace = outage_grace
+        self._loop = asyncio.get_running_loop()
+        self._life: ProducerLife | None = None
+        self._reachable = False
+        self._supervisor: asyncio.Task[None] | None = None
+        self._retiring: set[asyncio.Task[None]] = set()
+        self._lives = 0
+
+    @property
+    def connected(self) -> bool:
+        """True while records are taken."""
+        return self._reachable and self._life is not None
+
+    def start(self) -> None:
+        """Begin to connect; returns at once, whether there are brokers or not."""
+        self._supervisor = self._loop.create_task(self._supervise(), name="kafka-producer")
+
+    async def send(self, record: OutgoingRecord) -> Acknowledged:
+        """Produce `record` and wait until all in-sync replicas have it.
+
+        Raises `Fault`: `broker_unreachable` at once while not connected, `topic_unknown`,
+        `record_too_large`, `broker_refused`, `broker_timeout`. It has no time limit of its own: the
+        caller's deadline cancels it, and a record whose sending was cancelled may have been sent.
+        """
+        for _ in range(2):
+            life = self._life
+            if life is None or not self._reachable:
+                raise Fault(BROKER_UNREACHABLE, retry_after=RETRY_AFTER)
+            began = self._loop.time()
+            try:
+                acknowledged = await life.deliver(record)
+            except OutOfSequence:
+                await life.over.wait()
+            else:
+                self._events.produced(record.service_id, self._loop.time() - began)
+                return acknowledged
+        raise Fault(BROKER_REFUSED)
+
+    async def close(self, drain: float) -> None:
+        """Stop: wait up to `drain` seconds for acknowledgements, give up the rest."""
+        if self._supervisor is not None:
+            self._supervisor.cancel()
+            await asyncio.wait([self._supervisor])
+        self._retire(drain if self._reachable else 0.0)
+        if self._reachable:
+            self._reachable = False
+            self._events.connected(False)  # noqa: FBT003  # the protocol's signature
+        if self._retiring:
+            await asyncio.wait(self._retiring)
+
+    async def _supervise(self) -> None:
+        while True:
+            life = await self._connect()
+            self._retire(DRAIN)
+            self._life = life
+            self._set_reachable(up=True)
+            if self._lives:
+                self._events.producer_restarted()
+            self._lives += 1
+            await asyncio.gather(self._attend(life), asyncio.sleep(SHORTEST_LIFE))
+
+    async def _connect(self) -> ProducerLife:
+        backoff = FIRST_BACKOFF
+        while True:
+            life = ProducerLife(self._connection, request_timeout=self._request_timeout)
+            try:
+                await life.start()
+            except asyncio.CancelledError:
+                await life.end(0.0)
+                raise
+            except Exception as error:  # noqa: BLE001  # whatever answers there, try again
+                log.warning("Kafka cannot be reached: %s", str(error) or type(error).__name__)
+                self._lose()
+                await life.end(0.0)
+            else:
+                return life
+            await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries
+            backoff = min(backoff * 2, LONGEST_BACKOFF)
+
+    async def _attend(self, life: ProducerLife) -> None:
+        """Return when `life` has to be replaced."""
+        asked = self._loop.time()
+        away_since: float | None = None
+        while not await _unfit(life):
+            now = self._loop.time()
+            if now - asked < self._patience(life):
+                continue
+            asked = now
+            if await life.reachable():
+                away_since = None
+                self._set_reachable(up=True)
+                if life.oldest_wait() > self._request_timeout:
+                    log.warning("Kafka answers, but confirms no records: new producer")
+                    return
+            else:
+                self._set_reachable(up=False)
+                away_since = now if away_since is None else away_since
+                if now - away_since > self._outage_grace:
+                    self._lose()
+                    return
+
+    def _patience(self, life: ProducerLife) -> float:
+        """Return for how many seconds the brokers' last answer counts."""
+        if not self._reachable or not life.has_live_connection():
+            return 0.0
+        return DOUBT if life.oldest_wait() > DOUBT else QUIET
+
+    def _lose(self) -> None:
+        self._set_reachable(up=False)
+        self._retire(0.0)
+
+    def _retire(self, drain: float) -> None:
+        life, self._life = self._life, None
+        if life is not None:
+            task = self._loop.create_task(life.end(drain), name="kafka-producer-end")
+            self._retiring.add(task)
+            task.add_done_callback(self._retiring.discard)
+
+    def _set_reachable(self, *, up: bool) -> None:
+        if up != self._reachable:
+            self._reachable = up
+            log.warning("Kafka is %s", "connected" if up else "away: records are refused")
+            self._events.connected(up)
+
+
+async def _unfit(life: ProducerLife) -> bool:
+    try:
+        async with asyncio.timeout(TICK):
+            return await life.unfit.wait()
+    except TimeoutError:
+        return False

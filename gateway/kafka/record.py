@@ -1,0 +1,56 @@
+"""Records as values: what goes to a topic, what the brokers confirm, what comes from a topic.
+
+Room rule: no library's type in a signature, so that profiles and tests need no broker.
+"""
+
+from __future__ import annotations
+
+import os
+from typing import NamedTuple
+
+__all__ = ["Acknowledged", "IncomingRecord", "OutgoingRecord", "RecordHeaders", "new_event_id"]
+
+RecordHeaders = tuple[tuple[str, bytes], ...]
+"""Record headers in order; Kafka allows a name more than once."""
+
+
+class OutgoingRecord(NamedTuple):
+    """One record to produce. Without a `key` the partition is left to chance.
+
+    `value` is never null: a null value is a tombstone, which deletes its key on a compacted topic.
+    `service_id` is for metrics.
+    """
+
+    service_id: str
+    topic: str
+    key: bytes | None
+    value: bytes
+    headers: RecordHeaders
+
+
+class Acknowledged(NamedTuple):
+    """All in-sync replicas have the record.
+
+    `offset` is None when the brokers know that they have it but no longer where: a repeated batch
+    whose first acknowledgement was lost long ago (`DUPLICATE_SEQUENCE_NUMBER`).
+    """
+
+    topic: str
+    partition: int
+    offset: int | None
+
+
+class IncomingRecord(NamedTuple):
+    """One record read from a topic; `value` is None for a null value."""
+
+    topic: str
+    partition: int
+    offset: int
+    key: bytes | None
+    value: bytes | None
+    headers: RecordHeaders
+
+
+def new_event_id() -> str:
+    """Return 128 random bits from the system's generator as 32 hexadecimal digits."""
+    return os.urandom(16).hex()

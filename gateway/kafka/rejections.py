@@ -1,0 +1,92 @@
+"""What an error of aiokafka means: which fault it is, and whether the producer survives it.
+
+Room rule: one table, read by the producer; no error of the library gets past it.
+
+aiokafka numbers a batch before it is sent and takes the number back in no case (aiokafka#1017,
+open in 0.14), so every batch that fails for good leaves a gap in its partition's sequence and all
+later ones are refused with OUT_OF_ORDER_SEQUENCE_NUMBER. Java's producer takes a new epoch then
+(KIP-360); here the producer is succeeded by a new one.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from aiokafka import errors as kafka
+
+from gateway.errors import (
+    BROKER_REFUSED,
+    BROKER_TIMEOUT,
+    BROKER_UNREACHABLE,
+    RECORD_TOO_LARGE,
+    TOPIC_UNKNOWN,
+    Cause,
+    Fault,
+)
+
+__all__ = ["Verdict", "refused_before_sending", "verdict"]
+
+
+class Verdict(NamedTuple):
+    """`again` is true when the brokers certainly did not keep the record for lack of a sequence.
+
+    `may_have_been_sent` as in `gateway.errors.Fault`. `succeed`: the producer has a gap or is
+    dead, so a new one has to take its place.
+    """
+
+    cause: Cause
+    may_have_been_sent: bool
+    succeed: bool = True
+    again: bool = False
+
+    def fault(self) -> Fault:
+        return Fault(self.cause, may_have_been_sent=self.may_have_been_sent)
+
+
+_UNCONFIRMED: Final = Verdict(BROKER_TIMEOUT, may_have_been_sent=True)
+_REFUSED: Final = Verdict(BROKER_REFUSED, may_have_been_sent=False)
+_OUT_OF_SEQUENCE: Final = Verdict(BROKER_REFUSED, may_have_been_sent=False, again=True)
+
+_DELIVERY: Final[dict[type[BaseException], Verdict]] = {
+    kafka.OutOfOrderSequenceNumber: _OUT_OF_SEQUENCE,
+    kafka.UnknownProducerId: _OUT_OF_SEQUENCE,
+    kafka.InvalidProducerEpoch: _OUT_OF_SEQUENCE,
+    kafka.ProducerFenced: _OUT_OF_SEQUENCE,
+    kafka.MessageSizeTooLargeError: Verdict(RECORD_TOO_LARGE, may_have_been_sent=False),
+    kafka.RecordListTooLargeError: Verdict(RECORD_TOO_LARGE, may_have_been_sent=False),
+    # Without the right to write no batch was ever taken, and a partition accepts any first
+    # sequence from a producer that it does not know: one department's missing permission must
+    # not cost the others a new producer with every request.
+    kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
+    kafka.InvalidTopicError: _REFUSED,
+    kafka.InvalidTimestampError: _REFUSED,
+    kafka.PolicyViolationError: _REFUSED,
+    kafka.CorruptRecordException: _REFUSED,
+    kafka.InvalidRequestError: _REFUSED,
+    kafka.UnsupportedForMessageFormatError: _REFUSED,
+}
+
+_BEFORE: Final[dict[type[BaseException], Verdict]] = {
+    kafka.MessageSizeTooLargeError: Verdict(
+        RECORD_TOO_LARGE, may_have_been_sent=False, succeed=False
+    ),
+    kafka.UnknownTopicOrPartitionError: Verdict(
+        TOPIC_UNKNOWN, may_have_been_sent=False, succeed=False
+    ),
+    kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
+    kafka.KafkaTimeoutError: Verdict(BROKER_TIMEOUT, may_have_been_sent=False, succeed=False),
+}
+
+
+def verdict(error: BaseException) -> Verdict:
+    """Judge the error with which the delivery of a record ended.
+
+    What is not in the table is taken for the worst: it may have been sent, and the producer is
+    not to be trusted any more.
+    """
+    return _DELIVERY.get(type(error), _UNCONFIRMED)
+
+
+def refused_before_sending(error: BaseException) -> Verdict:
+    """Judge an error from before the record had a place in a batch: it was certainly not sent."""
+    return _BEFORE.get(type(error), Verdict(BROKER_UNREACHABLE, may_have_been_sent=False))

@@ -1,0 +1,271 @@
+"""routes.yaml to `Routes`: everything that is good, and every problem with its place.
+
+Room rule: strict and total. It raises only when the main file cannot be read; whatever the bytes,
+it ends with routes, problems or both. A mistake inside one service leaves out that service; any
+other leaves `routes` None.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Final
+
+from gateway.routing.excerpts import Excerpts
+from gateway.routing.file_format import FILE, INCLUDED
+from gateway.routing.model import Routes
+from gateway.routing.nearest import Nearest
+from gateway.routing.problem import Problem, make_problem, safe_text
+from gateway.routing.reading import INVALID, Place, Reading, Section
+from gateway.routing.references import check_references
+from gateway.routing.sources import (
+    MAX_FILE,
+    MAX_TOTAL,
+    Included,
+    digest_of,
+    included_files,
+    read_main,
+    shown,
+)
+from gateway.routing.yaml_nodes import (
+    Allowance,
+    Broken,
+    Mapping,
+    Node,
+    Scalar,
+    Sequence,
+    read_document,
+)
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+    from gateway.routing.model import SecretRef
+    from gateway.routing.shapes import Shape
+    from gateway.routing.yaml_faults import Fault
+
+__all__ = ["ContentDigest", "Loaded", "SecretPlace", "load_routes"]
+
+_INCLUDE_PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Where a reference to a secret stands; lines and columns count from 1."""
+
+    file: str
+    line: int
+    column: int
+    path: tuple[str | int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded:
+    """What one load brought.
+
+    `routes` holds all that is good; it is None when a problem is not confined to one service.
+    `refused` are the IDs of services that have problems. `ids_unreadable` is true when a service
+    has a name that cannot be an ID, so that it is not known which service was meant. `sources`
+    are the names of the files that were read, `digest` names their contents.
+    """
+
+    routes: Routes | None
+    problems: tuple[Problem, ...]
+    sources: tuple[str, ...]
+    digest: str
+    refused: frozenset[str]
+    ids_unreadable: bool
+    secrets: dict[SecretRef, SecretPlace]
+
+
+def load_routes(path: Path) -> Loaded:
+    """Load the file and what it includes.
+
+    Raises `gateway.routing.sources.UnreadableFileError` when `path` cannot be read.
+    """
+    return _Load(path).run()
+
+
+class ContentDigest:
+    """The digest of a file and its includes, without loading them: cheap to ask every second."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._main = b""
+        self._items: tuple[str, ...] = ()
+
+    def current(self) -> str:
+        """Return the digest as `Loaded.digest` would be.
+
+        Raises `gateway.routing.sources.UnreadableFileError` when the main file cannot be read.
+        """
+        data = read_main(self._path)
+        main = hashlib.sha256(data).digest()
+        if main != self._main:
+            self._items = tuple(item.text for item in _include_items(_root_of(data)))
+            self._main = main
+        included = included_files(self._path, self._items)
+        return digest_of([("", data), *((file.name, file.data) for file in included)])
+
+
+def _root_of(data: bytes) -> Node | None:
+    if b"include" not in data or len(data) > MAX_FILE:
+        return None
+    return read_document(data, Allowance()).root
+
+
+def _include_items(root: Node | None) -> list[Scalar]:
+    """The scalars below `include` that can be paths, in their order."""
+    if not isinstance(root, Mapping):
+        return []
+    lists = (entry.value for entry in root.entries if entry.key.text == "include")
+    return [
+        item
+        for node in lists
+        if isinstance(node, Sequence)
+        for item in node.items
+        if isinstance(item, Scalar) and _INCLUDE_PATH.fullmatch(item.text)
+    ]
+
+
+class _Load:
+    """One load, from the main file to the result."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._reading = Reading()
+        self._allowance = Allowance()
+        self._excerpts: dict[str, Excerpts] = {}
+        self._contents: list[tuple[str, bytes | None]] = []
+
+    def run(self) -> Loaded:
+        data = read_main(self._path)
+        self._contents.append(("", data))
+        main = Place(self._reading, shown(self._path))
+        if len(data) > MAX_FILE:
+            self._too_large(main, MAX_FILE)
+            return self._result()
+        items = _include_items(self._read(main, data, FILE))
+        for file in included_files(self._path, [item.text for item in items]):
+            self._contents.append((file.name, file.data))
+            self._include(file, items[file.item])
+        check_references(self._reading)
+        return self._result()
+
+    def _read(self, place: Place, data: bytes, shape: Shape) -> Node | None:
+        """Read one file into the reading; return its root."""
+        document = read_document(data, self._allowance)
+        self._excerpts[place.file] = Excerpts(document.text, complete=document.complete)
+        for fault in document.faults:
+            self._fault(place, fault, stops=not document.complete and fault is document.faults[-1])
+        root = document.root
+        if not document.complete or not isinstance(root, Mapping):
+            self._reading.incomplete.update(Section)
+        if not document.complete and not isinstance(root, Mapping):
+            return None
+        if root is None or (isinstance(root, Scalar) and root.plain and not root.text):
+            place.problem("file_empty", allowed="version: 1")
+            return None
+        if isinstance(root, Mapping) and any(e.key.text not in shape.keys for e in root.entries):
+            self._reading.incomplete.update(Section)
+        shape.read(root, place)
+        return root
+
+    def _fault(self, place: Place, fault: Fault, *, stops: bool) -> None:
+        inside = fault.path[:1] == (Section.SERVICES.value,) and len(fault.path) > 1
+        service = safe_text(str(fault.path[1]), limit=64) if inside and not stops else None
+        private = fault.path[:1] == (Section.CHANNELS.value,) and fault.code in ("alias", "tag")
+        Place(self._reading, place.file, fault.path, service).problem(
+            fault.code,
+            Broken(fault.line, fault.column, fault.line, fault.column),
+            found=None if private else fault.found,
+            allowed=fault.allowed,
+            suggestion=fault.suggestion,
+        )
+
+    def _include(self, file: Included, item: Scalar) -> None:
+        place = Place(self._reading, shown(self._path.parent / file.name))
+        if file.code == "file_too_large":
+            self._too_large(place, min(MAX_FILE, MAX_TOTAL))
+        elif file.code is not None:
+            self._reading.incomplete.update(Section)
+            self._refuse_item(file, item)
+        else:
+            self._read(place, file.data or b"", INCLUDED)
+
+    def _refuse_item(self, file: Included, item: Scalar) -> None:
+        mentions = self._reading.mentions.get("includes", ())
+        mention = next((mention for mention in mentions if mention.node is item), None)
+        if mention is None:
+            return
+        near = Nearest(file.names).find(file.name.rpartition("/")[2])
+        folder = file.name.rpartition("/")[0]
+        suggestion = f"{folder}/{near[0]}" if near and folder else near[0] if near else None
+        mention.place.problem(
+            file.code or "include_unreadable",
+            item,
+            found=file.name,
+            allowed="a file in the folder of the main file",
+            suggestion=suggestion,
+        )
+
+    def _too_large(self, place: Place, limit: int) -> None:
+        self._reading.incomplete.update(Section)
+        place.problem("file_too_large", allowed=f"{limit >> 20} MiB")
+
+    def _result(self) -> Loaded:
+        reading = self._reading
+        digest = digest_of(self._contents)
+        return Loaded(
+            routes=self._routes(digest) if reading.confined else None,
+            problems=tuple(self._problems()),
+            sources=tuple(self._excerpts),
+            digest=digest,
+            refused=frozenset(reading.refused),
+            ids_unreadable=reading.unreadable_ids,
+            secrets={
+                mention.value: SecretPlace(
+                    mention.place.file, mention.node.line, mention.node.column, mention.place.path
+                )
+                for mention in reversed(reading.mentions.get("secrets", []))
+            },
+        )
+
+    def _routes(self, digest: str) -> Routes:
+        defined = {
+            section: {
+                name: definition.value
+                for name, definition in definitions.items()
+                if definition.value is not INVALID
+                and not (section is Section.SERVICES and name in self._reading.refused)
+            }
+            for section, definitions in self._reading.definitions.items()
+        }
+        return Routes(
+            defined[Section.DEPARTMENTS],
+            defined[Section.CHANNELS],
+            defined[Section.SERVICES],
+            digest,
+        )
+
+    def _problems(self) -> list[Problem]:
+        order = {name: index for index, name in enumerate(self._excerpts)}
+        problems = sorted(
+            self._reading.problems,
+            key=lambda problem: (order.get(problem.file, -1), problem.line, problem.column),
+        )
+        for name, excerpts in self._excerpts.items():
+            excerpts.prepare(self._reading.hidden.get(name, ()), problems, name)
+        shown_problems = [
+            replace(problem, excerpt=self._excerpts[problem.file].of(problem))
+            if problem.file in self._excerpts
+            else problem
+            for problem in problems
+        ]
+        if self._reading.unlisted:
+            last = shown_problems[-1]
+            count = str(self._reading.unlisted)
+            place = (last.file, last.line, last.column)
+            shown_problems.append(make_problem("too_many_problems", place, found=count))
+        return shown_problems

@@ -1,0 +1,93 @@
+"""What names say of each other, once all files are read: departments, grants, secrets.
+
+Room rule: a definition that is broken counts as defined, and a part of the file that could not be
+read counts as defining everything, so that one mistake gives one problem.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from gateway.errors import Text
+from gateway.routing.grants import Grants
+from gateway.routing.nearest import Nearest
+from gateway.routing.notations import GRANT
+from gateway.routing.reading import Section
+
+if TYPE_CHECKING:
+    from gateway.routing.reading import Mention, Reading
+
+__all__ = ["check_references"]
+
+_MOST_NAMES: Final = 20
+
+
+def check_references(reading: Reading) -> None:
+    """Report references to what does not exist, and secrets that two channels share."""
+    if Section.DEPARTMENTS not in reading.incomplete:
+        _departments(reading)
+    if Section.SERVICES not in reading.incomplete:
+        _grants(reading)
+    _secrets(reading)
+
+
+def _departments(reading: Reading) -> None:
+    known = reading.definitions[Section.DEPARTMENTS]
+    names = [*list(known)[:_MOST_NAMES], *(["…"] if len(known) > _MOST_NAMES else [])]
+    allowed = ", ".join(names)
+    nearest = Nearest(known)
+    for mention in reading.mentions.get("departments", ()):
+        if mention.value not in known:
+            near = () if reading.full else nearest.find(mention.value)
+            mention.place.problem(
+                "unknown_department",
+                mention.node,
+                found=mention.value,
+                allowed=Text(allowed or "none yet", allowed or "暂无"),
+                suggestion=near[0] if near else None,
+            )
+
+
+def _grants(reading: Reading) -> None:
+    services = reading.definitions[Section.SERVICES]
+    grants = Grants(services)
+    nearest = Nearest(services)
+    families = Nearest({f"{service_id.partition('.')[0]}.*" for service_id in services})
+    for mention in reading.mentions.get("grants", ()):
+        if grants.exhausted:
+            limit = f"{grants.MAX_COMPARISONS} comparisons of grants and services"
+            mention.place.problem("too_many_values", mention.node, allowed=limit)
+            return
+        if not grants.matches_any(mention.value):
+            near = (
+                ()
+                if reading.full
+                else (families if "*" in mention.value else nearest).find(mention.value)
+            )
+            _unmatched(mention, near[0] if near else None)
+
+
+def _unmatched(mention: Mention, suggestion: str | None) -> None:
+    well_formed = GRANT.fullmatch(mention.value)
+    mention.place.problem(
+        "grant_without_service" if well_formed else "bad_grant",
+        mention.node,
+        found=mention.value,
+        allowed=Text(
+            "the ID of a service, or a pattern that matches one", "服务编号，或能匹配服务的通配模式"
+        ),
+        suggestion=suggestion,
+    )
+
+
+def _secrets(reading: Reading) -> None:
+    first: dict[object, Mention] = {}
+    for mention in reading.mentions.get("secrets", ()):
+        known = first.setdefault(mention.value, mention)
+        if known.place.path[:2] != mention.place.path[:2]:
+            mention.place.problem(
+                "secret_shared",
+                mention.node,
+                allowed=Text("a secret of its own for each channel", "每个渠道使用单独的密钥"),
+                first=f"{known.place.file}:{known.node.line}:{known.node.column}",
+            )

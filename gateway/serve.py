@@ -1,0 +1,303 @@
+"""The only place where objects are built and joined: start, signals, drain.
+
+Room rule: no decision about a request is made here, and nothing is built anywhere else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import io
+import logging
+import os
+import resource
+import signal
+import sys
+import time
+from datetime import UTC, datetime
+from functools import partial
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from gateway.background.routes_reload import RoutesReload
+from gateway.background.routes_watch import RoutesWatch
+from gateway.entry.door import Door
+from gateway.entry.forwarded import ForwardedFields
+from gateway.entry.request import RequestReader
+from gateway.handling.delivery import HttpDelivery
+from gateway.handling.kafka_delivery import KafkaDelivery, KafkaLink
+from gateway.handling.live_routes import LiveRoutes, RouteBoard, RouteBuilder
+from gateway.handling.pipeline import Pipeline
+from gateway.http.listener import EntryServer
+from gateway.kafka.producer import SupervisedProducer
+from gateway.kafka.replies import ReplyInbox
+from gateway.operations.door import Check, OpsDoor
+from gateway.operations.routes_report import Reload, RoutesReport
+from gateway.settings import Address, Settings
+from gateway.sweep import Sweep
+from gateway.telemetry.exposition import Exposition
+from gateway.telemetry.loop_lag import watch_loop_lag
+from gateway.telemetry.metrics import Gauges, Metrics
+from gateway.telemetry.request_log import RequestLog
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Coroutine
+
+    from gateway.handling.route_runtime import DepartmentRuntime, EndpointRuntime, HttpRuntime
+
+__all__ = ["Gateway", "run"]
+
+KAFKA_CLOSE_TIME = 5.0
+
+_WALL_CLOCK = time.time  # noqa: TID251  # handed to whoever needs it, from here only
+
+_log = logging.getLogger("gateway.serve")
+
+
+class Gateway:
+    """One running gateway. `start` raises `StartError` and leaves nothing behind when it does."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        loop = asyncio.get_running_loop()
+        self._sweep = Sweep(loop, time.monotonic)
+        self.metrics = Metrics(version("gateway"), _WALL_CLOCK)
+        self._log = RequestLog(_stdout(), settings.log_format, self.metrics.log_lines_dropped)
+        self._kafka = _kafka_link(settings, self.metrics)
+        builder = RouteBuilder(self._sweep, self.metrics)
+        self._reload = RoutesReload(
+            settings.routes, settings.environ, builder, self.metrics, self._took_effect
+        )
+        self._watch: RoutesWatch | None = None
+        self._board: RouteBoard | None = None
+        self._pipeline: Pipeline | None = None
+        self._server: EntryServer | None = None
+        self._ops: OpsDoor | None = None
+        self._tasks: list[asyncio.Task[None]] = []
+
+    @property
+    def entry_address(self) -> Address:
+        """Where callers are served; the port is the one in use."""
+        port = 0 if self._server is None else self._server.port
+        return Address(self._settings.listen.host, port)
+
+    @property
+    def ops_address(self) -> Address:
+        """Where the ops door is; the port is the one in use."""
+        return Address(self._settings.ops.host, 0 if self._ops is None else self._ops.port)
+
+    async def start(self) -> None:
+        """Load, listen, then connect to Kafka in the background."""
+        _raise_file_limit()
+        settings = self._settings
+        self._board = await self._reload.first()
+        door = self._door(self._board)
+        ops = OpsDoor(self, Exposition(self.metrics))
+        await ops.start(*settings.ops)
+        self._ops = ops
+        server = EntryServer(
+            door.handle,
+            door.refuse,
+            self._sweep,
+            self._count_connections,
+            max_connections=settings.max_connections,
+        )
+        await server.start(*settings.listen)
+        self._server = server
+        _log.info("listening", extra={"fields": self._addresses()})
+        if self._kafka is not None:
+            self._kafka.producer.start()
+            self._kafka.inbox.start()
+        self._watch = RoutesWatch(settings.routes, self._reload, settings.reload_every)
+        self._own(self._watch.run(), "routes-watch")
+        self._own(watch_loop_lag(self.metrics.loop_lag), "loop-lag")
+
+    def reload(self) -> None:
+        """Read the routes again at once (SIGHUP)."""
+        if self._watch is not None:
+            self._watch.poke()
+
+    async def drain_and_close(self) -> None:
+        """Stop: not ready, no new connections, requests in flight end, logs and producer flush."""
+        cut = 0
+        if self._pipeline is not None:
+            self._pipeline.draining = True
+        if self._server is not None:
+            self._server.stop_listening()
+            cut = await self._server.finish(self._settings.drain_time)
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        if self._kafka is not None:
+            await self._kafka.inbox.close()
+            await self._kafka.producer.close(KAFKA_CLOSE_TIME)
+        if self._board is not None:
+            self._board.close()
+        if self._ops is not None:
+            await self._ops.close()
+        self._sweep.close()
+        await self._log.close()
+        _log.info("stopped", extra={"fields": {"requests_cut_off": cut}})
+
+    # --- what the ops door shows (`OpsView`) --------------------------------------------------
+
+    def readiness(self) -> list[Check]:
+        """Every condition of taking traffic, with its reason."""
+        draining = self._pipeline is not None and self._pipeline.draining
+        checks = [
+            Check("routes", ok=True, reason=f"version {self._reload.state.digest[:12]} runs"),
+            Check(
+                "serving",
+                ok=not draining,
+                reason="draining: requests in flight are finished" if draining else "accepting",
+            ),
+        ]
+        topics = _reply_topics(self._board)
+        if topics:
+            obstacles = dict.fromkeys(topics, "the gateway was started without --kafka")
+            if self._kafka is not None:
+                obstacles = self._kafka.inbox.obstacles()
+            checks.append(
+                Check(
+                    "replies",
+                    ok=not obstacles,
+                    reason="; ".join(f"{topic}: {why}" for topic, why in obstacles.items())
+                    or "every reply topic is positioned",
+                )
+            )
+        return checks
+
+    def routes(self) -> dict[str, object]:
+        """What runs, since when, what was refused and why."""
+        state = self._reload.state
+        if self._board is None:
+            return {}
+        return RoutesReport(
+            self._board.current.routes,
+            state.loaded_at,
+            state.refused,
+            state.rejected,
+            Reload(state.result, state.result_at),
+        ).as_json()
+
+    # --- building -----------------------------------------------------------------------------
+
+    def _door(self, board: RouteBoard) -> Door:
+        clock = self._sweep.time
+        self._pipeline = Pipeline(
+            board,
+            HttpDelivery(clock),
+            KafkaDelivery(self._kafka, clock, _utc_now),
+            self._sweep,
+            self.metrics,
+            self._log,
+            _WALL_CLOCK,
+        )
+        reader = RequestReader(ForwardedFields(self._settings.trusted_proxies))
+        return Door(self._pipeline, reader, clock)
+
+    def _took_effect(self, live: LiveRoutes) -> None:
+        """A snapshot is in place: gauges and reply topics follow it."""
+        topics = _reply_topics_of(live)
+        if self._kafka is not None:
+            self._kafka.inbox.want(topics)
+        self.metrics.watch(_gauges(live, topics, self._sweep.time))
+
+    def _count_connections(self, change: int) -> None:
+        self.metrics.connections += change
+
+    def _own(self, work: Coroutine[None, None, None], name: str) -> None:
+        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
+
+    def _addresses(self) -> dict[str, object]:
+        return {
+            "entry": str(self.entry_address),
+            "ops": str(self.ops_address),
+            "routes": str(self._settings.routes),
+            "kafka": None if self._settings.kafka is None else self._settings.kafka.bootstrap,
+        }
+
+
+async def run(
+    settings: Settings,
+    *,
+    ready: Callable[[Gateway], None] | None = None,
+    stop: asyncio.Event | None = None,
+) -> None:
+    """Serve until SIGTERM, SIGINT or `stop`; SIGHUP reloads. Raises `StartError`."""
+    stop = stop or asyncio.Event()
+    gateway = Gateway(settings)
+    loop = asyncio.get_running_loop()
+    loop.add_signal_handler(signal.SIGHUP, gateway.reload)
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop.set)
+    try:
+        await gateway.start()
+        if ready is not None:
+            ready(gateway)
+        await stop.wait()
+    finally:
+        await gateway.drain_and_close()
+
+
+def _kafka_link(settings: Settings, metrics: Metrics) -> KafkaLink | None:
+    if settings.kafka is None:
+        return None
+    return KafkaLink(
+        SupervisedProducer(settings.kafka, metrics.kafka),
+        ReplyInbox(settings.kafka, metrics.kafka),
+    )
+
+
+def _gauges(live: LiveRoutes, topics: frozenset[str], clock: Callable[[], float]) -> Gauges:
+    """What is read at a scrape; each callable holds on to its own runtime."""
+    http = {id_: rt.http for id_, rt in live.services.items() if rt.http is not None}
+    return Gauges(
+        in_flight={id_: partial(_in_flight, d) for id_, d in live.departments.items()},
+        breakers={id_: partial(_breaker_state, runtime, clock) for id_, runtime in http.items()},
+        endpoints={
+            (id_, endpoint.url): partial(_endpoint_up, endpoint, clock)
+            for id_, runtime in http.items()
+            for endpoint in runtime.endpoints
+        },
+        reply_topics=topics,
+    )
+
+
+def _in_flight(department: DepartmentRuntime) -> int:
+    return department.in_flight.count
+
+
+def _breaker_state(http: HttpRuntime, clock: Callable[[], float]) -> int:
+    return http.breaker.state(clock())
+
+
+def _endpoint_up(endpoint: EndpointRuntime, clock: Callable[[], float]) -> bool:
+    return endpoint.balancer.up(endpoint.index, clock())
+
+
+def _reply_topics_of(live: LiveRoutes) -> frozenset[str]:
+    return frozenset(
+        runtime.kafka.reply_topic
+        for runtime in live.services.values()
+        if runtime.kafka is not None and runtime.kafka.reply_topic is not None
+    )
+
+
+def _reply_topics(board: RouteBoard | None) -> frozenset[str]:
+    return frozenset() if board is None else _reply_topics_of(board.current)
+
+
+def _stdout() -> io.RawIOBase:
+    """The file behind stdout, without a buffer whose lock a blocked reader could hold."""
+    return io.FileIO(os.dup(sys.stdout.fileno()), "wb")
+
+
+def _raise_file_limit() -> None:
+    """A connection is a file: take as many as this process may have."""
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if soft < hard:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
+
+
+def _utc_now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,1 @@
+"""The tests: they mirror the rooms of `gateway/`; sockets, servers and wires in them are real."""

@@ -1,0 +1,144 @@
+"""The laws of the house that no linter knows: names, sizes, mirrors and owners.
+
+Every exception stands here with its reason, and a test fails when one is not needed any more, so
+the lists only shrink.
+"""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+from statistics import median
+from typing import TYPE_CHECKING, Final
+
+import pytest
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+ROOT: Final = Path(__file__).parent.parent
+GATEWAY: Final = sorted((ROOT / "gateway").rglob("*.py"))
+TESTS: Final = sorted((ROOT / "tests").rglob("*.py"))
+
+FILE_LINES: Final = 400
+FUNCTION_LINES: Final = 60
+MEDIAN_LINES: Final = 10
+
+DRAWERS: Final = frozenset(
+    {
+        *("base", "common", "const", "constants", "core", "helper", "helpers", "lib", "manager"),
+        *("misc", "shared", "tools", "types", "util", "utils"),
+    }
+)
+
+WITHOUT_TEST: Final = {
+    "gateway/message.py": "named tuples and a protocol: there is nothing to run",
+    "gateway/routing/model.py": "frozen values and defaults: the loader's tests read each of them",
+    "gateway/kafka/events.py": "a protocol: there is nothing to run",
+    "gateway/kafka/record.py": "named tuples: there is nothing to run",
+    "gateway/__main__.py": "one line; every test of the command line runs it",
+}
+
+TESTED_BY: Final = {
+    f"gateway/routing/problem_codes/{module}.py": "tests/routing/test_problem_codes.py"
+    for module in ("code", "of_keys", "of_references", "of_syntax", "of_values")
+}
+"""Modules that only make sense together and are tested together."""
+
+LONG_FILES: Final = {
+    "gateway/errors.py": "one table: every cause with its texts in two languages",
+}
+
+TASK_OWNERS: Final = {
+    "gateway/http/client.py": "one task sends the body of a request; its exchange ends it",
+    "gateway/http/server.py": "one task a request; its connection keeps and ends it",
+    "gateway/kafka/producer.py": "its supervisor and what it abandons; close() waits",
+    "gateway/kafka/reply_reader.py": "the reader; close() waits",
+}
+
+FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef
+
+
+def name(path: Path) -> str:
+    return path.relative_to(ROOT).as_posix()
+
+
+def parsed(path: Path) -> ast.Module:
+    return ast.parse(path.read_text("utf-8"), name(path))
+
+
+def functions(path: Path) -> Iterator[FunctionNode]:
+    return (node for node in ast.walk(parsed(path)) if isinstance(node, FunctionNode))
+
+
+def lines(function: FunctionNode) -> int:
+    return (function.end_lineno or function.lineno) - function.lineno + 1
+
+
+def mirror(path: Path) -> Path:
+    """Where a module's test stands: the same folder under `tests/`, `test_` before the name."""
+    inside = path.relative_to(ROOT / "gateway")
+    return ROOT / "tests" / inside.with_name(f"test_{inside.name.lstrip('_')}")
+
+
+@pytest.mark.parametrize("path", GATEWAY, ids=name)
+def test_a_module_opens_with_what_it_is(path: Path) -> None:
+    assert ast.get_docstring(parsed(path))
+
+
+@pytest.mark.parametrize("path", [p for p in GATEWAY if p.name != "__init__.py"], ids=name)
+def test_a_module_has_its_test(path: Path) -> None:
+    excepted = name(path) in WITHOUT_TEST or name(path) in TESTED_BY
+    assert mirror(path).is_file() != excepted
+
+
+@pytest.mark.parametrize("path", GATEWAY, ids=name)
+def test_a_file_and_its_functions_are_short(path: Path) -> None:
+    is_long = len(path.read_text("utf-8").splitlines()) > FILE_LINES
+    assert is_long == (name(path) in LONG_FILES)
+    assert [f.name for f in functions(path) if lines(f) > FUNCTION_LINES] == []
+
+
+def test_the_median_function_is_short() -> None:
+    assert median(lines(f) for path in GATEWAY for f in functions(path)) < MEDIAN_LINES
+
+
+@pytest.mark.parametrize("path", GATEWAY + TESTS, ids=name)
+def test_no_name_is_a_drawer(path: Path) -> None:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    assert not DRAWERS & {part.strip("_").removeprefix("test_") for part in parts}
+
+
+@pytest.mark.parametrize("path", GATEWAY, ids=name)
+def test_no_function_writes_a_global(path: Path) -> None:
+    assert not any(isinstance(node, ast.Global) for node in ast.walk(parsed(path)))
+
+
+@pytest.mark.parametrize("path", GATEWAY, ids=name)
+def test_a_task_outside_a_group_has_a_named_owner(path: Path) -> None:
+    assert _starts_loose_tasks(path) == (name(path) in TASK_OWNERS)
+
+
+@pytest.mark.parametrize("path", TESTS, ids=name)
+def test_a_test_replaces_nothing_of_ours(path: Path) -> None:
+    source = path.read_text("utf-8")
+    assert "monkeypatch" + ".setattr" not in source
+    assert "unittest" + ".mock" not in source
+
+
+@pytest.mark.parametrize(
+    "exception", [*WITHOUT_TEST, *TESTED_BY, *TESTED_BY.values(), *LONG_FILES, *TASK_OWNERS]
+)
+def test_an_exception_names_a_file_that_exists(exception: str) -> None:
+    assert (ROOT / exception).is_file()
+
+
+def _starts_loose_tasks(path: Path) -> bool:
+    """True when a task is started by the loop itself and not by a `TaskGroup`."""
+    return any(
+        isinstance(node, ast.Call)
+        and isinstance(node.func, ast.Attribute)
+        and node.func.attr in {"create_task", "ensure_future"}
+        and "group" not in ast.unparse(node.func.value)
+        for node in ast.walk(parsed(path))
+    )
