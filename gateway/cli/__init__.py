@@ -14,7 +14,7 @@ import click
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("serve", "demo", "check", "schema")
+COMMANDS: Final = ("serve", "demo", "check", "explain", "schema")
 """Each is the module and, in it, the command of that name."""
 
 

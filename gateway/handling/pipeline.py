@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 from asyncio import CancelledError
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway import errors
 from gateway.errors import Fault
@@ -29,7 +29,19 @@ if TYPE_CHECKING:
     from gateway.telemetry.metrics import Metrics
     from gateway.telemetry.request_log import RequestLog
 
-__all__ = ["Caller", "Pipeline"]
+__all__ = ["HTTP_STEPS", "KAFKA_STEPS", "Caller", "Pipeline"]
+
+HTTP_STEPS: Final = (
+    "deadline",
+    "retry budget",
+    "breaker",
+    "balancer",
+    "connect",
+    "first byte",
+    "retry",
+)
+KAFKA_STEPS: Final = ("deadline", "record key", "broker", "reply")
+"""What follows admission, in the order of `Pipeline.handle` and the two deliveries."""
 
 _log = logging.getLogger("gateway.handling")
 

@@ -1,0 +1,181 @@
+"""`gateway explain`: what would become of a request, by the code that would handle it.
+
+Room rule: no network. The request is read, admitted and addressed by the functions of the data
+path itself; only the sending is left out.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Final
+
+import click
+import orjson
+
+from gateway.cli.check import problem_text
+from gateway.cli.dry_run import Explanation, dry_run
+from gateway.entry.request import WireRequest
+from gateway.message import WholeBody
+from gateway.routing.loader import load_routes
+from gateway.routing.sources import UnreadableFileError
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from gateway.errors import Fault
+    from gateway.message import RawHeaders
+    from gateway.routing.problem import Problem
+
+__all__ = ["explain"]
+
+TAKEN: Final = 0
+REFUSED: Final = 1
+UNREADABLE: Final = 2
+
+
+@click.command(short_help="Say what would become of a request.")
+@click.argument("method")
+@click.argument("target")
+@click.option("-H", "--header", "headers", multiple=True, help="'Name: value'; may be repeated.")
+@click.option(
+    "--channel",
+    help="Explain as this channel, whatever the key: for machines that do not have the keys.",
+)
+@click.option(
+    "--routes",
+    envvar="GATEWAY_ROUTES",
+    default="routes.yaml",
+    show_default=True,
+    type=click.Path(path_type=Path),
+    help="The routes file.",
+)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["text", "json"]),
+    default="text",
+    show_default=True,
+    help="text for people, json for programs.",
+)
+def explain(
+    *,
+    method: str,
+    target: str,
+    headers: tuple[str, ...],
+    channel: str | None,
+    routes: Path,
+    form: str,
+) -> None:
+    """Explain METHOD TARGET: who takes it or why nobody does, by which rules, and what is sent.
+
+    Exit status: 0 the request would be sent to a department, 1 it would be refused or the routes
+    file has problems, 2 the file cannot be read or the command is used wrongly.
+    """
+    request = WireRequest(method, target, _headers(headers), WholeBody(b""), "127.0.0.1", 0.0)
+    try:
+        loaded = load_routes(routes)
+    except UnreadableFileError as error:
+        click.echo(str(error), err=True)
+        sys.exit(UNREADABLE)
+    if loaded.routes is None:
+        _show_problems(loaded.problems)
+        sys.exit(REFUSED)
+    if channel is not None and channel not in loaded.routes.channels:
+        known = ", ".join(loaded.routes.channels)
+        raise click.UsageError(f"--channel {channel!r}: there is no such channel; known: {known}")
+    explanation = asyncio.run(dry_run(loaded, routes.parent, request, channel, os.environ))
+    if form == "json":
+        _write(orjson.dumps(explanation.as_json(), option=orjson.OPT_INDENT_2) + b"\n")
+    else:
+        _write(_text(explanation).encode())
+    sys.exit(REFUSED if explanation.fault is not None else TAKEN)
+
+
+def _headers(given: tuple[str, ...]) -> RawHeaders:
+    """The headers as a client would send them; a Host is added as every client does."""
+    fields: list[tuple[bytes, bytes]] = []
+    for header in given:
+        name, colon, value = header.partition(":")
+        if not colon or not name.strip() or not header.isprintable():
+            raise click.UsageError(
+                f"-H {header!r}: write 'Name: value', for example 'X-Api-Key: …'"
+            )
+        fields.append((name.strip().encode(), value.strip().encode()))
+    if all(name.lower() != b"host" for name, _ in fields):
+        fields.insert(0, (b"Host", b"gateway.example"))
+    return tuple(fields)
+
+
+def _show_problems(problems: Iterable[Problem]) -> None:
+    for problem in problems:
+        click.echo(problem_text(problem), err=True)
+
+
+def _text(explanation: Explanation) -> str:
+    """For people: the verdict first, then the steps in their order, then what is sent."""
+    shown = explanation.as_json()
+    lines = [f"{explanation.method} {explanation.target}"]
+    lines += _verdict(explanation)
+    for title in ("service", "department", "channel"):
+        if shown[title] is not None:
+            lines += ["", f"{title}:", *_facts(shown[title])]
+    if explanation.steps:
+        lines += ["", "in this order:"]
+        lines += [
+            f"  {number:>2}. {step.name + ':':<14} {step.text}"
+            for number, step in enumerate(explanation.steps, 1)
+        ]
+    if explanation.sent is not None:
+        lines += ["", "what goes to the department:", *_facts(explanation.sent)]
+    return "\n".join(lines) + "\n"
+
+
+def _verdict(explanation: Explanation) -> list[str]:
+    fault = explanation.fault
+    if fault is None:
+        return ["taken: every rule lets it pass / 可以通过"]
+    return _refusal(fault, explanation.status)
+
+
+def _refusal(fault: Fault, status: int) -> list[str]:
+    detail = fault.detail or fault.cause.advice
+    lines = [
+        f"refused: {status} {fault.cause.code} (side: {fault.cause.side})",
+        f"  {fault.cause.title.en}. {detail.en}",
+        f"  {fault.cause.title.zh}。{detail.zh}",
+    ]
+    if fault.nearest:
+        lines.append(f"  did you mean: {', '.join(fault.nearest)}")
+    if fault.allow:
+        lines.append(f"  allowed: {', '.join(fault.allow)}")
+    return lines
+
+
+def _facts(facts: object, indent: str = "  ") -> list[str]:
+    lines: list[str] = []
+    for name, value in _items(facts):
+        if isinstance(value, (list, tuple)):
+            lines.append(f"{indent}{name}:")
+            lines += [f"{indent}  {_one(item)}" for item in value]
+        elif value is not None:
+            lines.append(f"{indent}{name}: {value}")
+    return lines
+
+
+def _items(facts: object) -> Iterable[tuple[str, object]]:
+    mapping: Mapping[str, object] = facts if isinstance(facts, dict) else {}
+    return mapping.items()
+
+
+def _one(item: object) -> str:
+    if isinstance(item, (list, tuple)):
+        return ": ".join(str(part) for part in item)
+    return str(item)
+
+
+def _write(data: bytes) -> None:
+    sys.stdout.buffer.write(data)
+    sys.stdout.buffer.flush()

@@ -1,0 +1,156 @@
+"""The policies of a service in the order in which they are applied, each with its numbers.
+
+Room rule: as `gateway.cli`. The order is that of the data path's own constants; the numbers are
+those of the frozen routes, defaults filled in. Durations are seconds, sizes bytes.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, NamedTuple
+
+from gateway.handling.admission import ADMISSION_STEPS
+from gateway.handling.pipeline import HTTP_STEPS, KAFKA_STEPS
+from gateway.routing.grants import matches
+
+if TYPE_CHECKING:
+    from gateway.routing.model import Channel, HttpBackend, KafkaBackend, Routes, Service
+
+__all__ = ["Step", "policy_steps"]
+
+
+class Step(NamedTuple):
+    """One rule in its place: in words, and its numbers and names for programs."""
+
+    name: str
+    text: str
+    values: dict[str, object]
+
+
+def policy_steps(service: Service, routes: Routes, channel: Channel | None) -> tuple[Step, ...]:
+    """Return the steps of a request for `service`; `channel` is None when nobody is known."""
+    order: tuple[str, ...] = ADMISSION_STEPS
+    steps = _admission(service, routes, channel)
+    if service.http is not None:
+        order += HTTP_STEPS
+        steps |= _http(service, service.http)
+    elif service.kafka is not None:
+        order += KAFKA_STEPS
+        steps |= _kafka(service, service.kafka)
+    return tuple(Step(name, *steps[name]) for name in order)
+
+
+_Steps = dict[str, tuple[str, dict[str, object]]]
+
+
+def _admission(service: Service, routes: Routes, channel: Channel | None) -> _Steps:
+    department = routes.departments[service.department]
+    callers = [c.id for c in routes.channels.values() if _may_call(c, service.id)]
+    return {
+        "channel": (
+            "the key in X-Api-Key names the channel; none or a wrong one: 401",
+            {"channel": None if channel is None else channel.id},
+        ),
+        "service": (f"{service.id}; an unknown one: 404", {"service": service.id}),
+        "grant": (
+            f"granted to {', '.join(callers) or 'nobody'}; others: 403",
+            {"granted_to": callers},
+        ),
+        "method": (
+            f"{', '.join(service.methods)}; others: 405",
+            {"methods": list(service.methods)},
+        ),
+        "body size": (
+            f"at most {service.max_body} bytes; above: 413",
+            {"max_body": service.max_body},
+        ),
+        "rate": _rate(channel),
+        "in flight": (
+            f"at most {department.max_in_flight} at {department.id}; above: 503",
+            {"department": department.id, "max_in_flight": department.max_in_flight},
+        ),
+    }
+
+
+def _may_call(channel: Channel, service_id: str) -> bool:
+    return any(matches(pattern, service_id) for pattern in channel.services)
+
+
+def _rate(channel: Channel | None) -> tuple[str, dict[str, object]]:
+    if channel is None:
+        return "the channel's own; above: 429", {}
+    rate = channel.rate
+    return (
+        f"{rate.count} in {rate.per:g} s, bursts of {channel.burst}; above: 429",
+        {"requests": rate.count, "seconds": rate.per, "burst": channel.burst},
+    )
+
+
+def _deadline(service: Service) -> tuple[str, dict[str, object]]:
+    return (
+        f"{service.timeout:g} s from the head of the request to the last byte of the answer; 504",
+        {"timeout": service.timeout},
+    )
+
+
+def _http(service: Service, http: HttpBackend) -> _Steps:
+    retry, budget, breaker = service.retry, service.retry_budget, service.breaker
+    repeated = "any method" if retry.idempotent else "only what is safe: not sent, or idempotent"
+    return {
+        "deadline": _deadline(service),
+        "retry budget": (
+            f"retries at most {budget.share:.0%} of the requests of the last {budget.window:g} s,"
+            f" at least {budget.minimum}",
+            {"share": budget.share, "window": budget.window, "minimum": budget.minimum},
+        ),
+        "breaker": (
+            f"opens at {breaker.failures:.0%} failures of at least {breaker.requests} requests in"
+            f" {breaker.window:g} s, for {breaker.pause:g} s, then one probe; open: 503",
+            {
+                "failures": breaker.failures,
+                "requests": breaker.requests,
+                "window": breaker.window,
+                "pause": breaker.pause,
+            },
+        ),
+        "balancer": _balancer(http),
+        "connect": (
+            f"within {http.connect:g} s; kept for {http.idle:g} s when idle",
+            {"connect": http.connect, "idle": http.idle},
+        ),
+        "first byte": (
+            f"within {http.first_byte:g} s once the request is out; 504",
+            {"first_byte": http.first_byte},
+        ),
+        "retry": (
+            f"{retry.attempts} tries in all; repeated is {repeated}",
+            {"attempts": retry.attempts, "idempotent": retry.idempotent},
+        ),
+    }
+
+
+def _balancer(http: HttpBackend) -> tuple[str, dict[str, object]]:
+    rest = http.ejection
+    named = ", ".join(f"{endpoint.url} (weight {endpoint.weight})" for endpoint in http.endpoints)
+    return (
+        f"{named}; {rest.failures} failures in a row: {rest.pause:g} s of rest, never the last one",
+        {
+            "endpoints": [{"url": e.url, "weight": e.weight} for e in http.endpoints],
+            "ejection": {"failures": rest.failures, "pause": rest.pause},
+        },
+    )
+
+
+def _kafka(service: Service, kafka: KafkaBackend) -> _Steps:
+    key = "none" if kafka.key is None else f"{kafka.key}; missing: 400"
+    reply = "a receipt (202) once the brokers have the record"
+    if kafka.reply_topic is not None:
+        reply = f"awaited on {kafka.reply_topic} until the deadline; 504"
+    return {
+        "deadline": _deadline(service),
+        "record key": (key, {"key": None if kafka.key is None else str(kafka.key)}),
+        "broker": (
+            f"topic {kafka.topic}, acknowledged by all in-sync replicas; away: 503",
+            {"topic": kafka.topic, "acks": "all"},
+        ),
+        "reply": (reply, {"mode": kafka.mode.value, "reply_topic": kafka.reply_topic}),
+    }
