@@ -153,7 +153,7 @@ class RequestLog:
         if batch is None:
             self._ended.set_result(None)
             return
-        self._waiting_bytes -= 0 * len(batch.data)
+        self._waiting_bytes -= len(batch.data)
         self._waiting_lines -= batch.lines
         if lost:
             self._dropped(batch.lines)
