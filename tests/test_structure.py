@@ -54,6 +54,7 @@ TASK_OWNERS: Final = {
     "gateway/http/server.py": "one task a request; its connection keeps and ends it",
     "gateway/kafka/producer.py": "its supervisor and what it abandons; close() waits",
     "gateway/kafka/reply_reader.py": "the reader; close() waits",
+    "gateway/serve.py": "what runs beside the requests; drain_and_close() waits",
 }
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

@@ -7,14 +7,14 @@ and every number comes from the frozen routes.
 from __future__ import annotations
 
 import asyncio
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 from gateway.cli.policy_steps import Step, policy_steps
 from gateway.entry.forwarded import ForwardedFields
 from gateway.entry.problem import STATUSES
-from gateway.entry.request import RequestReader, WireRequest
+from gateway.entry.request import RequestReader
 from gateway.errors import Fault
 from gateway.handling.admission import admit
 from gateway.handling.delivery import department_fields, department_target
@@ -22,6 +22,7 @@ from gateway.handling.live_routes import RouteBuilder
 from gateway.handling.request_record import RequestRecord
 from gateway.kafka.cloudevents import request_record
 from gateway.kafka.record_key import record_key
+from gateway.message import WholeBody
 from gateway.routing.grants import matches
 from gateway.routing.secrets import resolve_secrets
 from gateway.routing.sources import read_bounded
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
 
     from gateway.handling.live_routes import ChannelKeys, LiveRoutes
     from gateway.handling.route_runtime import ServiceRuntime
-    from gateway.message import ServiceRequest
+    from gateway.message import Body, RawHeaders, ServiceRequest
     from gateway.routing.loader import Loaded
     from gateway.routing.model import (
         Channel,
@@ -43,10 +44,22 @@ if TYPE_CHECKING:
         Service,
     )
 
-__all__ = ["Explanation", "dry_run"]
+__all__ = ["Asked", "Explanation", "dry_run"]
 
 AS_CHANNEL = b"explained-as-this-channel"
 """Stands for the key of the channel that `--channel` names; it is never a real key."""
+
+
+@dataclass(slots=True)
+class Asked:
+    """The request to explain, as the wire would have brought it (`WireRequest`)."""
+
+    method: str
+    target: str
+    headers: RawHeaders
+    peer: str = "127.0.0.1"
+    arrived: float = 0.0
+    body: Body = field(default_factory=lambda: WholeBody(b""))
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +109,7 @@ class Explanation:
 async def dry_run(
     loaded: Loaded,
     folder: Path,
-    wire: WireRequest,
+    wire: Asked,
     channel: str | None,
     environ: Mapping[str, str],
 ) -> Explanation:

@@ -16,9 +16,7 @@ import click
 import orjson
 
 from gateway.cli.check import problem_text
-from gateway.cli.dry_run import Explanation, dry_run
-from gateway.entry.request import WireRequest
-from gateway.message import WholeBody
+from gateway.cli.dry_run import Asked, Explanation, dry_run
 from gateway.routing.loader import load_routes
 from gateway.routing.sources import UnreadableFileError
 
@@ -74,7 +72,7 @@ def explain(
     Exit status: 0 the request would be sent to a department, 1 it would be refused or the routes
     file has problems, 2 the file cannot be read or the command is used wrongly.
     """
-    request = WireRequest(method, target, _headers(headers), WholeBody(b""), "127.0.0.1", 0.0)
+    request = Asked(method, target, _headers(headers))
     try:
         loaded = load_routes(routes)
     except UnreadableFileError as error:

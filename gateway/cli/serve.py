@@ -130,16 +130,21 @@ def _kafka_connection(bootstrap: str | None, environ: Mapping[str, str]) -> Kafk
         text = setting(name)
         return None if text is None else Path(text)
 
-    return KafkaConnection(
-        bootstrap,
-        security_protocol=setting("SECURITY_PROTOCOL") or "PLAINTEXT",
-        sasl_mechanism=setting("SASL_MECHANISM") or "PLAIN",
-        username=_secret("GATEWAY_KAFKA_USERNAME", setting("USERNAME")),
-        password=_secret("GATEWAY_KAFKA_PASSWORD", setting("PASSWORD")),
-        ca_file=path("CA"),
-        certificate_file=path("CERTIFICATE"),
-        key_file=path("KEY"),
-    )
+    username = _secret("GATEWAY_KAFKA_USERNAME", setting("USERNAME"))
+    password = _secret("GATEWAY_KAFKA_PASSWORD", setting("PASSWORD"))
+    try:
+        return KafkaConnection(
+            bootstrap,
+            security_protocol=setting("SECURITY_PROTOCOL") or "PLAINTEXT",
+            sasl_mechanism=setting("SASL_MECHANISM") or "PLAIN",
+            username=username,
+            password=password,
+            ca_file=path("CA"),
+            certificate_file=path("CERTIFICATE"),
+            key_file=path("KEY"),
+        )
+    except StartError as error:
+        raise StartError(f"--kafka and GATEWAY_KAFKA_*: {error}") from None
 
 
 def _secret(name: str, text: str | None) -> str | None:

@@ -23,6 +23,9 @@ from gateway.errors import StartError
 
 __all__ = ["departments"]
 
+SHUTDOWN_LIMIT: Final = 0.2
+"""Seconds that answers under way get when the demo ends."""
+
 PUPILS: Final = {
     "DEMO-0001": ("测试甲", "锡山演示小学"),
     "DEMO-0002": ("测试乙", "锡山演示小学"),
@@ -57,7 +60,9 @@ async def _listening(host: str, port: int, services: list[HttpDoor]) -> AsyncIte
         handler = _ANSWERS.get(door.service, _echo)
         application.router.add_route("*", door.path + "/{rest:.*}", handler)
         application.router.add_route("*", door.path or "/", handler)
-    runner = web.AppRunner(application, access_log=None)
+    runner = web.AppRunner(
+        application, access_log=None, handler_cancellation=True, shutdown_timeout=SHUTDOWN_LIMIT
+    )
     await runner.setup()
     try:
         await web.TCPSite(runner, host, port).start()

@@ -48,8 +48,8 @@ async def kafka_department(topics: Sequence[RequestTopic], bootstrap: str) -> As
         metadata_max_age_ms=5000,
     )
     async with AsyncExitStack() as stack:
-        stack.push_async_callback(producer.stop)
-        stack.push_async_callback(consumer.stop)
+        stack.push_async_callback(_stopped, producer)
+        stack.push_async_callback(_stopped, consumer)
         await _started(producer, bootstrap)
         await _started(consumer, bootstrap)
         async with asyncio.TaskGroup() as group:
@@ -64,6 +64,16 @@ async def _started(client: Any, bootstrap: str) -> None:
             await client.start()
     except (KafkaError, TimeoutError) as error:
         raise StartError(f"The demo's Kafka department cannot reach {bootstrap}.") from error
+
+
+async def _stopped(client: Any) -> None:
+    """Stop a client; without its broker aiokafka cancels tasks of its own and lets that rise."""
+    task = asyncio.current_task()
+    try:
+        await client.stop()
+    except asyncio.CancelledError:
+        if task is not None and task.cancelling():
+            raise
 
 
 async def _take(consumer: Any, producer: Any, services: dict[str, str]) -> None:

@@ -79,6 +79,7 @@ async def run(options: Options, say: Callable[[str], None]) -> None:
 
     Raises `StartError` when something cannot start; nothing is left running then either.
     """
+    last_words: list[str] = []
     with _ended_by_signals():
         async with AsyncExitStack() as stack:
             scene = await _start(stack, options)
@@ -86,7 +87,9 @@ async def run(options: Options, say: Callable[[str], None]) -> None:
             try:
                 await _wait(options.seconds)
             finally:
-                say(await _summary(scene.ops))
+                last_words.append(await _summary(scene.ops))
+    for words in last_words:
+        say(words)
 
 
 async def _start(stack: AsyncExitStack, options: Options) -> Scene:

@@ -118,8 +118,8 @@ def _mistakes(scene: Scene) -> Iterator[Step]:
     plain = Sample("GET", "/")
     wrong = curl(scene, channel, service, plain).replace(service.id, service.id[:-1])
     yield Step("a service ID with a slip in it", wrong)
-    no_key = f"curl -i http://{scene.entry}/s/{service.id}/ -H 'Accept-Language: zh-CN'"
-    yield Step("no key, and the answer in Chinese", no_key)
+    no_key = f"curl -i http://{scene.entry}/s/{service.id}/ -H 'Accept-Language: en'"
+    yield Step("no key, and the answer in English (Chinese is the usual one)", no_key)
     if service.http is not None and samples(service):
         late = slowed(service, samples(service)[0])
         yield Step("a department that is too slow: 504", curl(scene, channel, service, late))

@@ -11,7 +11,7 @@ __all__ = ["NOTICE", "wanted_wait", "work"]
 NOTICE: Final = "演示数据，人物均为虚构 / demo data about made-up people"
 """Part of every answer."""
 
-LONGEST_WAIT: Final = 30.0
+LONGEST_WAIT: Final = 120.0
 """The most seconds that `wait` makes an answer late by."""
 
 

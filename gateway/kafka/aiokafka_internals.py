@@ -16,10 +16,8 @@ import time
 from typing import TYPE_CHECKING, Any, Final
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
-    from aiokafka.client import AIOKafkaClient
+    from aiokafka.client import AIOKafkaClient, ConnectionGroup
 
 __all__ = [
     "abandon_consumer",
@@ -27,6 +25,7 @@ __all__ = [
     "consumer_client",
     "fetch_task",
     "has_live_connection",
+    "is_open",
     "oldest_wait",
     "sender_task",
 ]
@@ -68,6 +67,12 @@ def oldest_wait(producer: AIOKafkaProducer) -> float:
     return 0.0 if oldest is None else time.monotonic() - oldest
 
 
+def is_open(client: AIOKafkaClient, node: int, group: ConnectionGroup) -> bool:
+    """Tell whether the connection of `group` to broker `node` is open; asks nobody."""
+    connection = client._conns.get((node, group))  # noqa: SLF001  # no public name
+    return connection is not None and bool(connection.connected())
+
+
 async def abandon_producer(producer: AIOKafkaProducer, reason: Exception) -> None:
     """End `producer` now: nothing that is not on the wire yet will be sent.
 
@@ -75,6 +80,8 @@ async def abandon_producer(producer: AIOKafkaProducer, reason: Exception) -> Non
     """
     producer._closed = True  # noqa: SLF001  # else its finaliser warns of a producer left open
     accumulator = producer._message_accumulator  # noqa: SLF001  # holds the unacknowledged records
+    # A batch that waits for another try is in the queue alone, but its end takes it from the set.
+    accumulator._pending_batches.update(_batches(accumulator))  # noqa: SLF001  # no public name
     accumulator.fail_all(reason)
     for batch in _batches(accumulator):
         # Failing a batch fails this future too, and one that nobody reads is reported as a bug.
@@ -91,10 +98,9 @@ async def abandon_consumer(consumer: AIOKafkaConsumer) -> None:
     await _end(consumer._client, (consumer, *parts))  # noqa: SLF001  # no public name
 
 
-def _batches(accumulator: Any) -> Iterator[Any]:
-    for queue in accumulator._batches.values():  # noqa: SLF001  # no public name
-        yield from queue
-    yield from accumulator._pending_batches  # noqa: SLF001  # no public name
+def _batches(accumulator: Any) -> set[Any]:
+    queues = accumulator._batches.values()  # noqa: SLF001  # no public name
+    return accumulator._pending_batches.union(*queues)  # type: ignore[no-any-return]  # noqa: SLF001  # as above
 
 
 async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:

@@ -8,6 +8,10 @@ What happens to a record without an acknowledgement: as long as the brokers are 
 After that the producer is abandoned with all it holds, so that a request whose caller was told
 "not confirmed" is not carried out an hour later. While the brokers are away new records are
 refused at once: nothing is queued in memory.
+
+Records of one key keep the order in which they were handed over, with one exception: while a
+producer is being replaced, those still unconfirmed with the old one and the first ones with the new
+one may change places. Whoever waits for an acknowledgement before sending the next is never hit.
 """
 
 from __future__ import annotations
@@ -27,6 +31,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SupervisedProducer"]
 
+REQUEST_TIMEOUT: Final = 10.0
+"""Seconds after which a broker that owes an answer counts as hung; a cluster with Kafka's own
+settings has chosen other leaders by then (`broker.session.timeout.ms` is 9 s)."""
 FIRST_BACKOFF: Final = 0.25
 LONGEST_BACKOFF: Final = 5.0
 TICK: Final = 0.25
@@ -37,8 +44,8 @@ QUIET: Final = 10.0
 """Seconds after which they are asked in any case."""
 OUTAGE_GRACE: Final = 10.0
 """Seconds that unconfirmed records are kept for brokers that do not answer."""
-SHORTEST_LIFE: Final = 1.0
-"""Seconds between two replacements, so that one refused record after another costs one each."""
+SETTLE: Final = 0.5
+"""Seconds before a producer is replaced, so that a run of refused records costs one, not many."""
 DRAIN: Final = 5.0
 """Seconds that a replaced producer has for the acknowledgements it waits for."""
 RETRY_AFTER: Final = 5.0
@@ -50,7 +57,8 @@ class SupervisedProducer:
     """One producer per cluster, shared by all services, replaced without their noticing.
 
     `request_timeout` is how many seconds a broker may take for one answer; a record that a
-    reachable cluster does not confirm in that time makes the producer be replaced.
+    reachable cluster does not confirm in that time makes the producer be replaced. Raises
+    `StartError` when a file that `connection` names cannot be used.
     """
 
     def __init__(
@@ -58,10 +66,10 @@ class SupervisedProducer:
         connection: KafkaConnection,
         events: KafkaEvents,
         *,
-        request_timeout: float = 15.0,
+        request_timeout: float = REQUEST_TIMEOUT,
         outage_grace: float = OUTAGE_GRACE,
     ) -> None:
-        self._connection = connection
+        self._client_arguments = connection.client_arguments()
         self._events = events
         self._request_timeout = request_timeout
         self._outage_grace = outage_grace
@@ -116,19 +124,26 @@ class SupervisedProducer:
 
     async def _supervise(self) -> None:
         while True:
-            life = await self._connect()
-            self._retire(DRAIN)
-            self._life = life
-            self._set_reachable(up=True)
-            if self._lives:
-                self._events.producer_restarted()
-            self._lives += 1
-            await asyncio.gather(self._attend(life), asyncio.sleep(SHORTEST_LIFE))
+            try:
+                life = await self._connect()
+                self._adopt(life)
+                await self._attend(life)
+            except Exception:
+                log.exception("The supervisor of the Kafka producer failed and goes on")
+            await asyncio.sleep(SETTLE)
+
+    def _adopt(self, life: ProducerLife) -> None:
+        self._retire(DRAIN)
+        self._life = life
+        self._set_reachable(up=True)
+        if self._lives:
+            self._events.producer_restarted()
+        self._lives += 1
 
     async def _connect(self) -> ProducerLife:
         backoff = FIRST_BACKOFF
         while True:
-            life = ProducerLife(self._connection, request_timeout=self._request_timeout)
+            life = ProducerLife(self._client_arguments, request_timeout=self._request_timeout)
             try:
                 await life.start()
             except asyncio.CancelledError:
@@ -145,7 +160,7 @@ class SupervisedProducer:
 
     async def _attend(self, life: ProducerLife) -> None:
         """Return when `life` has to be replaced."""
-        asked = self._loop.time()
+        asked = -QUIET  # the first question opens the connections for the later ones
         away_since: float | None = None
         while not await _unfit(life):
             now = self._loop.time()
@@ -185,7 +200,11 @@ class SupervisedProducer:
     def _set_reachable(self, *, up: bool) -> None:
         if up != self._reachable:
             self._reachable = up
-            log.warning("Kafka is %s", "connected" if up else "away: records are refused")
+            log.log(
+                logging.INFO if up else logging.WARNING,
+                "Kafka is %s",
+                "connected" if up else "away: records are refused",
+            )
             self._events.connected(up)
 
 

@@ -7,7 +7,7 @@ decision in `producer.py`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Any, Final
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
@@ -18,13 +18,13 @@ from gateway.kafka.aiokafka_internals import (
     oldest_wait,
     sender_task,
 )
+from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.record import Acknowledged
 from gateway.kafka.rejections import refused_before_sending, verdict
 
 if TYPE_CHECKING:
     from aiokafka.structs import RecordMetadata
 
-    from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.record import OutgoingRecord
     from gateway.kafka.rejections import Verdict
 
@@ -41,11 +41,9 @@ MAX_BATCH_SIZE: Final = 512 * 1024
 TOPIC_WAIT: Final = 3.0
 """Seconds that a topic which nobody knows yet has to appear, as one that is created on demand."""
 
-CONNECT_TIMEOUT: Final = 10.0
-"""Seconds to find a broker and get a producer id."""
-
-PROBE_TIMEOUT: Final = 2.0
-"""Seconds that the brokers have to answer a question for metadata."""
+CONNECT_TIMEOUT: Final = 5.0
+"""Seconds to find a broker and get a producer id. Less than one request may take: the addresses are
+tried in random order, so that another try soon finds a broker that does not hang."""
 
 
 class OutOfSequence(Exception):  # noqa: N818  # the word of the protocol; never leaves this room
@@ -59,9 +57,9 @@ class ProducerLife:
     `over` is set when sends have to look for its successor.
     """
 
-    def __init__(self, connection: KafkaConnection, *, request_timeout: float) -> None:
+    def __init__(self, client_arguments: dict[str, Any], *, request_timeout: float) -> None:
         self._producer = AIOKafkaProducer(
-            **connection.client_arguments(),
+            **client_arguments,
             client_id="gateway",
             acks="all",
             enable_idempotence=True,
@@ -105,12 +103,8 @@ class ProducerLife:
         return Acknowledged(metadata.topic, metadata.partition, known_offset(metadata))
 
     async def reachable(self) -> bool:
-        """Ask the brokers for metadata; false when none answers in time."""
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                return bool(await self._client.force_metadata_update())
-        except TimeoutError:
-            return False
+        """Ask all brokers; false when none answers in time."""
+        return await any_broker_answers(self._client)
 
     def has_live_connection(self) -> bool:
         """Tell whether a connection to any broker is open; asks nobody."""
@@ -145,7 +139,7 @@ class ProducerLife:
             async with asyncio.timeout(TOPIC_WAIT):
                 await self._producer.partitions_for(topic)
         except TimeoutError:
-            if self.over.is_set() or not self.has_live_connection():
+            if self.over.is_set() or not await self.reachable():
                 raise KafkaConnectionError from None
             raise UnknownTopicOrPartitionError from None
 

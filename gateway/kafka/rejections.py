@@ -75,6 +75,9 @@ _BEFORE: Final[dict[type[BaseException], Verdict]] = {
     ),
     kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
     kafka.KafkaTimeoutError: Verdict(BROKER_TIMEOUT, may_have_been_sent=False, succeed=False),
+    kafka.KafkaConnectionError: Verdict(
+        BROKER_UNREACHABLE, may_have_been_sent=False, succeed=False
+    ),
 }
 
 

@@ -22,21 +22,24 @@ from gateway.kafka.aiokafka_internals import (
     fetch_task,
     has_live_connection,
 )
+from gateway.kafka.broker_probe import any_broker_answers
+from gateway.kafka.events import ReplyFate
 from gateway.kafka.record import IncomingRecord
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from aiokafka import ConsumerRecord
+    from aiokafka.client import AIOKafkaClient
 
     from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.events import KafkaEvents
 
 __all__ = ["ReplyReader"]
 
-CONNECT_TIMEOUT: Final = 10.0
+CONNECT_TIMEOUT: Final = 5.0
 REQUEST_TIMEOUT: Final = 10.0
-PROBE_TIMEOUT: Final = 2.0
+METADATA_TIMEOUT: Final = 2.0
 FIRST_BACKOFF: Final = 0.25
 LONGEST_BACKOFF: Final = 5.0
 TICK: Final = 1.0
@@ -47,8 +50,10 @@ OUTAGE_GRACE: Final = 10.0
 """Seconds without brokers after which the consumer starts again from the addresses given."""
 POSITION_TIMEOUT: Final = 2.0
 DENIED_PAUSE: Final = 30.0
-POISON_WINDOW: Final = 60.0
-"""A second failure to read within these seconds: what cannot be read is skipped."""
+FAILURE_WINDOW: Final = 60.0
+"""A second consumer that ends by itself within these seconds: the next one starts at the ends."""
+POISON_SEARCH: Final = 5.0
+"""Seconds to find the partition that holds a record which cannot be read."""
 
 NOT_WANTED: Final = "no service expects replies on it"
 NOT_YET: Final = "the gateway has not looked at it yet"
@@ -61,24 +66,31 @@ log = logging.getLogger(__name__)
 
 
 class ReplyReader:
-    """Gives each record of the wanted topics to `take`, in order within a partition."""
+    """Gives each record of the wanted topics to `take`, in order within a partition.
+
+    `quiet` is after how many seconds it looks for new partitions when all is well. Raises
+    `StartError` when a file that `connection` names cannot be used.
+    """
 
     def __init__(
         self,
         connection: KafkaConnection,
         events: KafkaEvents,
         take: Callable[[IncomingRecord], None],
+        *,
+        quiet: float = QUIET,
     ) -> None:
-        self._connection = connection
+        self._client_arguments = connection.client_arguments()
         self._events = events
         self._take = take
+        self._quiet = quiet
         self._loop = asyncio.get_running_loop()
         self._wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._obstacles: dict[str, str] = {}
         self._next: dict[TopicPartition, int] = {}
         self._denied: dict[str, float] = {}
-        self._failed_at = -POISON_WINDOW
+        self._failed_at = -FAILURE_WINDOW
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -121,10 +133,14 @@ class ReplyReader:
                     group.create_task(self._keep(consumer), name="kafka-replies-keep")
                     group.create_task(self._read(consumer), name="kafka-replies-read")
             except* KafkaError as errors:
-                log.warning("Reading replies starts again: %s", errors.exceptions[0])
+                log.warning("Reading replies starts again: %s", errors.exceptions)
+                self._report(self._wanted, dict.fromkeys(self._wanted, AWAY))
+            except* Exception:
+                log.exception("Reading replies failed and starts again")
                 self._report(self._wanted, dict.fromkeys(self._wanted, AWAY))
             finally:
                 await abandon_consumer(consumer)
+            await asyncio.sleep(FIRST_BACKOFF)
 
     async def _connect(self) -> AIOKafkaConsumer:
         backoff = FIRST_BACKOFF
@@ -147,7 +163,7 @@ class ReplyReader:
 
     def _consumer(self) -> AIOKafkaConsumer:
         return AIOKafkaConsumer(
-            **self._connection.client_arguments(),
+            **self._client_arguments,
             client_id="gateway-replies",
             group_id=None,
             enable_auto_commit=False,
@@ -162,23 +178,30 @@ class ReplyReader:
     async def _keep(self, consumer: AIOKafkaConsumer) -> None:
         """Keep the assignment what it has to be; raise when the consumer is of no more use."""
         client = consumer_client(consumer)
-        looked = -QUIET
+        looked = patience = 0.0
         away_since: float | None = None
         while True:
             now = self._loop.time()
-            due = self._changed.is_set() or self._obstacles or not has_live_connection(client)
-            if due or now - looked > QUIET:
+            due = now - looked >= patience or not has_live_connection(client)
+            if due or self._changed.is_set():
                 self._changed.clear()
                 looked = now
-                if await self._refresh(consumer):
-                    away_since = None
-                elif away_since is None:
-                    away_since = now
-                elif now - away_since > OUTAGE_GRACE:
-                    raise KafkaConnectionError(AWAY)
+                before = self._obstacles.copy()
+                up = await self._refresh(consumer)
+                patience = self._patience(patience, before) if up else TICK
+                away_since = None if up else away_since or now
+            if away_since is not None and now - away_since > OUTAGE_GRACE:
+                raise KafkaConnectionError(AWAY)
             if fetch_task(consumer).done():
+                self._give_up_positions()
                 raise KafkaConnectionError("the consumer has ended")
             await self._rest()
+
+    def _patience(self, last: float, before: dict[str, str]) -> float:
+        """Return how many seconds the next look at the topics can wait."""
+        if not self._obstacles:
+            return self._quiet
+        return TICK if self._obstacles != before else min(2 * last, self._quiet)
 
     async def _rest(self) -> None:
         try:
@@ -195,27 +218,27 @@ class ReplyReader:
             consumer.unsubscribe()
             return True
         client.set_topics(wanted)
-        try:
-            async with asyncio.timeout(PROBE_TIMEOUT):
-                up = bool(await client.force_metadata_update())
-        except TimeoutError:
-            up = False
-        if up:
-            self._assign(consumer, self._partitions(consumer, wanted))
-            await self._position(consumer)
-        whys = {topic: self._why(consumer, topic, up=up) for topic in wanted}
+        if not await any_broker_answers(client):
+            self._report(wanted, dict.fromkeys(wanted, AWAY))
+            return False
+        missing = MISSING if await _fresh_metadata(client) else NOT_YET
+        self._assign(consumer, self._partitions(consumer, wanted))
+        await self._position(consumer)
+        whys = {topic: self._why(consumer, topic, missing) for topic in wanted}
         self._report(wanted, {topic: why for topic, why in whys.items() if why is not None})
-        return up
+        return True
 
     def _partitions(
         self, consumer: AIOKafkaConsumer, wanted: frozenset[str]
     ) -> set[TopicPartition]:
+        """Return what there is to read; a topic that is out of sight keeps its place."""
         now = self._loop.time()
         self._denied = {topic: end for topic, end in self._denied.items() if end > now}
+        topics = wanted - self._denied.keys()
+        self._next = {tp: offset for tp, offset in self._next.items() if tp.topic in topics}
         return {
             TopicPartition(topic, number)
-            for topic in wanted
-            if topic not in self._denied
+            for topic in topics
             for number in consumer.partitions_for_topic(topic) or ()
         }
 
@@ -223,17 +246,20 @@ class ReplyReader:
         if partitions == consumer.assignment():
             return
         known = {partition.topic for partition in self._next}
-        self._next = {tp: offset for tp, offset in self._next.items() if tp in partitions}
-        if not partitions:
-            consumer.unsubscribe()
-            return
         for partition in partitions:
             if partition.topic in known:
                 # A partition added to a topic that is being read: all in it is new.
                 self._next.setdefault(partition, 0)
+        if not partitions:
+            consumer.unsubscribe()
+            return
         consumer.assign(list(partitions))
-        for partition, offset in self._next.items():
-            consumer.seek(partition, offset)
+        self._seek(consumer)
+
+    def _seek(self, consumer: AIOKafkaConsumer) -> None:
+        """Go on where the last record was taken."""
+        for partition in consumer.assignment() & self._next.keys():
+            consumer.seek(partition, self._next[partition])
 
     async def _position(self, consumer: AIOKafkaConsumer) -> None:
         """Wait for the positions that the new partitions still lack."""
@@ -251,14 +277,12 @@ class ReplyReader:
         position: int = await consumer.position(partition)
         self._next.setdefault(partition, position)
 
-    def _why(self, consumer: AIOKafkaConsumer, topic: str, *, up: bool) -> str | None:
-        if not up:
-            return AWAY
+    def _why(self, consumer: AIOKafkaConsumer, topic: str, missing: str) -> str | None:
         if topic in self._denied:
             return DENIED
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
-            return MISSING
+            return missing
         placed = all(TopicPartition(topic, number) in self._next for number in numbers)
         return None if placed else NO_POSITION
 
@@ -267,7 +291,12 @@ class ReplyReader:
         for topic in looked & self._wanted:
             why = obstacles.get(topic)
             if (topic in self._obstacles) != (why is not None):
-                log.warning("Replies on %s: %s", topic, why or "positioned")
+                log.log(
+                    logging.INFO if why is None else logging.WARNING,
+                    "Replies on %s: %s",
+                    topic,
+                    why or "positioned",
+                )
                 self._events.positioned(topic, why is None)
             if why is None:
                 self._obstacles.pop(topic, None)
@@ -283,23 +312,55 @@ class ReplyReader:
                 self._denied.update((str(topic), until) for topic in error.args)
                 self._changed.set()
                 await asyncio.sleep(TICK)
-            except KafkaError:
-                self._skip_poison()
-                raise
+            except Exception as error:  # noqa: BLE001  # aiokafka decodes here, so anything
+                # The error's own text shows bytes of the record, which may be about a person.
+                log.warning("A reply record cannot be read (%s)", type(error).__name__)
+                await self._find_poison(consumer)
             else:
-                for partition, records in batches.items():
-                    self._take_all(partition, records)
+                self._take_all(batches)
 
-    def _take_all(self, partition: TopicPartition, records: list[ConsumerRecord]) -> None:
-        for record in records:
-            self._take(_incoming(record))
-        self._next[partition] = records[-1].offset + 1
+    async def _find_poison(self, consumer: AIOKafkaConsumer) -> None:
+        """Read one partition after the other until one fails, and skip to the end of that one.
 
-    def _skip_poison(self) -> None:
+        aiokafka tells neither which record it was nor gives the good ones that it had read.
+        """
+        self._seek(consumer)
+        end = self._loop.time() + POISON_SEARCH
+        while self._loop.time() < end:
+            for partition in consumer.assignment():
+                try:
+                    self._take_all(await consumer.getmany(partition, timeout_ms=0))
+                except Exception:  # noqa: BLE001  # as above
+                    await self._skip(consumer, partition)
+                    return
+            await asyncio.sleep(FIRST_BACKOFF / 5)
+
+    async def _skip(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        log.warning("Skipping to the end of %s, partition %d", *partition)
+        self._events.replied("-", ReplyFate.MALFORMED)
+        self._next.pop(partition, None)
+        self._changed.set()
+        await consumer.seek_to_end(partition)
+
+    def _take_all(self, batches: dict[TopicPartition, list[ConsumerRecord]]) -> None:
+        for partition, records in batches.items():
+            for record in records:
+                self._take(_incoming(record))
+            self._next[partition] = records[-1].offset + 1
+
+    def _give_up_positions(self) -> None:
         now = self._loop.time()
-        if now - self._failed_at < POISON_WINDOW:
+        if now - self._failed_at < FAILURE_WINDOW:
             self._next.clear()
         self._failed_at = now
+
+
+async def _fresh_metadata(client: AIOKafkaClient) -> bool:
+    try:
+        async with asyncio.timeout(METADATA_TIMEOUT):
+            return bool(await client.force_metadata_update())
+    except TimeoutError:
+        return False
 
 
 def _incoming(record: ConsumerRecord) -> IncomingRecord:

@@ -28,7 +28,7 @@ from tests.bench.machine import describe, split_cores
 from tests.bench.ours import CHECKOUT, start_ours
 from tests.bench.processes import Launch, Running
 from tests.bench.replying import READY
-from tests.bench.results import keep, latency, markdown, micro
+from tests.bench.results import OTHERS, keep, latency, markdown, micro, others
 from tests.bench.rounds import Measured, Plan, measure
 from tests.bench.site import Site
 
@@ -44,6 +44,7 @@ HEAD: Final = (
     "p50",
     "p99",
     "RSS",
+    OTHERS,
 )
 WAITING: Final = (32, 256)
 
@@ -151,6 +152,7 @@ def _row(mode: str, connections: int, runs: Sequence[Run]) -> list[str]:
         f"{statistics.median(m.used for m in here):.0%}",
         *latency(p50, p99),
         f"{statistics.median(m.resident for m in here) / (1 << 20):.0f} MiB",
+        others(max(m.others for m in here)),
     ]
 
 

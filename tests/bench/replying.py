@@ -15,6 +15,9 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 __all__ = ["READY"]
 
 READY: Final = "ready"
+FETCH_WAIT: Final = 5
+"""Milliseconds. The embedded broker lets a fetch wait to its end, also when a record comes."""
+
 ANSWER: Final = b'{"months_paid": 214, "note": "' + b"x" * 992 + b'"}'
 
 
@@ -25,6 +28,7 @@ async def _main(bootstrap: str, topic: str) -> None:
         bootstrap_servers=bootstrap,
         auto_offset_reset="earliest",
         metadata_max_age_ms=5000,
+        fetch_max_wait_ms=FETCH_WAIT,
     )
     async with producer, consumer:
         sys.stdout.write(f"{READY}\n")

@@ -9,7 +9,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-__all__ = ["keep", "latency", "markdown", "micro"]
+__all__ = ["OTHERS", "keep", "latency", "markdown", "micro", "others"]
+
+OTHERS: Final = "others on its core"
+QUIET: Final = 0.05
 
 RESULTS: Final = Path(__file__).parent / "results"
 
@@ -28,6 +31,11 @@ def micro(seconds: float) -> str:
 def latency(p50: float, p99: float) -> list[str]:
     """Two cells in milliseconds."""
     return [f"{p50 * 1e3:.2f} ms", f"{p99 * 1e3:.2f} ms"]
+
+
+def others(share: float) -> str:
+    """The share of the gateway's core that somebody else used, marked when it spoils a figure."""
+    return f"{share:.0%}" + (" (not quiet)" if share > QUIET else "")
 
 
 def keep(name: str, table: str) -> None:

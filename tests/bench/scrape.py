@@ -20,7 +20,7 @@ from tests.bench.contenders import start_origin
 from tests.bench.load import PAUSE, Load, require_wrk
 from tests.bench.machine import describe, split_cores
 from tests.bench.ours import many_services, start_ours
-from tests.bench.results import keep, latency, markdown, micro
+from tests.bench.results import OTHERS, keep, latency, markdown, micro, others
 from tests.bench.rounds import Measured, Plan, measure
 from tests.bench.routes import HEADERS
 from tests.bench.site import Site
@@ -28,7 +28,17 @@ from tests.bench.site import Site
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-HEAD: Final = ("traffic", "CPU/request", "p50", "p99", "requests/s", "scrapes", "median", "longest")
+HEAD: Final = (
+    "traffic",
+    "CPU/request",
+    "p50",
+    "p99",
+    "requests/s",
+    OTHERS,
+    "scrapes",
+    "median",
+    "longest",
+)
 ACCEPT: Final = "application/openmetrics-text;version=1.0.0,text/plain;q=0.5"
 
 
@@ -113,14 +123,15 @@ def _phases(plan: Plan, origin: int, services: int, interval: float) -> tuple[li
 
 
 def _row(name: str, measured: Measured | None, scrapes: Sequence[Scrape]) -> list[str]:
-    return [name, *(_traffic(measured) if measured else ["-"] * 4), *_times(scrapes)]
+    return [name, *(_traffic(measured) if measured else ["-"] * 5), *_times(scrapes)]
 
 
 def _traffic(measured: Measured) -> list[str]:
     counted = measured.counted
     if counted.fault:
         raise click.ClickException(counted.fault)
-    return [micro(measured.cpu), *latency(counted.p50, counted.p99), f"{counted.rate:,.0f}"]
+    times = latency(counted.p50, counted.p99)
+    return [micro(measured.cpu), *times, f"{counted.rate:,.0f}", others(measured.others)]
 
 
 def _times(scrapes: Sequence[Scrape]) -> list[str]:

@@ -7,7 +7,7 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.contenders import REFERENCE
-from tests.bench.results import latency, markdown, micro
+from tests.bench.results import OTHERS, latency, markdown, micro, others
 from tests.bench.rounds import ratio_range
 
 if TYPE_CHECKING:
@@ -29,11 +29,9 @@ HEAD = (
     f"of {REFERENCE}'s (range)",
     "p50",
     "p99",
-    "others on its core",
+    OTHERS,
     "setting",
 )
-QUIET = 0.05
-"""Above this share of the core used by others, a row is marked."""
 
 
 def comparison_table(
@@ -82,7 +80,7 @@ def _numbers(comparison: Comparison, name: str) -> list[str]:
         micro(_median(light, lambda m: m.cpu)),
         _ratio(comparison.light_costs(name), comparison.light_costs(REFERENCE)),
         *latency(p50, p99),
-        _others(max(m.others for m in full)),
+        others(max(m.others for m in full)),
     ]
 
 
@@ -96,10 +94,6 @@ def _ratio(ours: list[Cost], others: list[Cost]) -> str:
 
 def _median(measured: list[Measured], of: Callable[[Measured], float]) -> float:
     return statistics.median(of(m) for m in measured)
-
-
-def _others(share: float) -> str:
-    return f"{share:.0%}" + (" (not quiet)" if share > QUIET else "")
 
 
 def _method(plan: Plan) -> str:

@@ -118,6 +118,7 @@ class DemoProcess:
         return match[1], int(match[2])
 
     def assert_nothing_is_left(self) -> None:
+        assert "Traceback" not in self.output
         until(lambda: not any(alive(pid) for pid in self.seen), "a process is left")
         for name in ("entry", "ops", "Kafka"):
             if f"  {name} " in self.output:

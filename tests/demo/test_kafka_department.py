@@ -37,6 +37,11 @@ async def test_a_request_is_answered_on_the_topic_that_it_names() -> None:
     assert json.loads(record.value)["subject"] == "DEMO-0002"
 
 
+async def test_it_ends_quietly_when_the_broker_has_gone() -> None:
+    async with EmbeddedBroker() as broker, kafka_department(TOPICS, broker.bootstrap):
+        await broker.kill()
+
+
 async def test_a_broker_that_is_not_there_is_a_clear_error() -> None:
     with refusing_port() as port, pytest.raises(StartError, match=f"127.0.0.1:{port}"):
         await kafka_department(TOPICS, f"127.0.0.1:{port}").__aenter__()

@@ -7,16 +7,19 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.demo.run import shipped_routes
-from tests.demo.demo_process import ROOT, children, running_demo, until
+from tests.demo.demo_process import ROOT, children, free_port, running_demo, until
 
 if TYPE_CHECKING:
     from pathlib import Path
 from contextlib import closing
+from itertools import chain
 from typing import Any
 
 
@@ -62,7 +65,7 @@ def test_a_signal_ends_everything_while_it_starts(tmp_path: Path) -> None:
         until(lambda: bool(children(demo.process.pid)), "no child")
         demo.look()
         demo.interrupt(signal.SIGTERM)
-        demo.ended()
+        assert demo.ended() == 0
         demo.assert_nothing_is_left()
 
 
@@ -97,7 +100,8 @@ def test_the_children_end_when_the_demo_is_killed(tmp_path: Path) -> None:
 def test_a_department_port_in_use_is_named_and_nothing_is_left(tmp_path: Path) -> None:
     with socket.socket() as taken:
         port = listen(taken)
-        with running_demo(tmp_path, port_of=lambda: port) as demo:
+        ports = chain([port], iter(free_port, None))
+        with running_demo(tmp_path, port_of=lambda: next(ports)) as demo:
             assert demo.ended() == 1
             assert f"Port {port} is in use" in demo.output
             demo.assert_nothing_is_left()
@@ -111,6 +115,14 @@ def test_an_entry_port_in_use_is_named_and_nothing_is_left(tmp_path: Path) -> No
             assert demo.ended() == 1
             assert str(port) in demo.output
             demo.assert_nothing_is_left()
+
+
+def test_the_extra_that_the_broker_needs_is_named() -> None:
+    without = "import sys; sys.modules['confluent_kafka'] = None"
+    command = [sys.executable, "-c", f"{without}; from gateway.cli.demo import demo; demo()"]
+    ended = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT)
+    assert ended.returncode == 1
+    assert "pip install 'gateway[demo]'" in ended.stderr
 
 
 def test_the_shipped_routes_are_beside_the_package() -> None:

@@ -24,6 +24,7 @@ class RecordedEvents:
         self.restarts = 0
         self.connections: list[bool] = []
         self.positions: dict[str, bool] = {}
+        self.positionings: list[tuple[str, bool]] = []
         self._changed = asyncio.Event()
 
     def produced(self, service: str, seconds: float) -> None:
@@ -42,7 +43,7 @@ class RecordedEvents:
 
     def positioned(self, topic: str, ready: bool) -> None:  # noqa: FBT001  # as above
         self.positions[topic] = ready
-        self._changed.set()
+        self._note(self.positionings, (topic, ready))
 
     async def until(self, happened: Callable[[RecordedEvents], bool], limit: float = 30.0) -> None:
         """Wait until `happened` is true of these events; fail after `limit` seconds."""

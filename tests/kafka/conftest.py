@@ -58,16 +58,22 @@ def apache() -> str:
     return address
 
 
+@pytest.fixture(scope="session")
+def jars() -> Path:
+    """The jars of Apache Kafka, for tests with a node of their own, else they are skipped."""
+    folder = os.environ.get("KAFKA_JARS")
+    if not folder:
+        pytest.skip(NO_APACHE.replace("KAFKA_BOOTSTRAP", "KAFKA_JARS"))
+    return Path(folder)
+
+
 @pytest.fixture
 def own_apache(
-    tmp_path: Path, record_property: Callable[[str, object], None]
+    jars: Path, tmp_path: Path, record_property: Callable[[str, object], None]
 ) -> Iterator[ApacheKafka]:
     """A real Apache Kafka node of the test's own, to kill and start again."""
-    jars = os.environ.get("KAFKA_JARS")
-    if not jars:
-        pytest.skip(NO_APACHE.replace("KAFKA_BOOTSTRAP", "KAFKA_JARS"))
     record_property("kafka_broker", "apache")
-    with ApacheKafka(Path(jars), tmp_path) as node:
+    with ApacheKafka(jars, tmp_path) as node:
         yield node
 
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaConnectionError
 
 from gateway.kafka.aiokafka_internals import (
@@ -16,6 +17,7 @@ from gateway.kafka.aiokafka_internals import (
     consumer_client,
     fetch_task,
     has_live_connection,
+    is_open,
     oldest_wait,
     sender_task,
 )
@@ -54,8 +56,13 @@ async def test_a_producer_that_was_not_started_has_no_sender_and_can_be_abandone
 
 async def test_a_connection_is_seen_while_it_lives(embedded: str) -> None:
     async with idempotent(embedded) as producer:
-        assert has_live_connection(producer.client)
-    assert not has_live_connection(producer.client)
+        client = producer.client
+        (broker,) = client.cluster.brokers()
+        assert has_live_connection(client)
+        assert is_open(client, broker.nodeId, ConnectionGroup.DEFAULT)
+        assert not is_open(client, broker.nodeId, ConnectionGroup.COORDINATION)
+    assert not has_live_connection(client)
+    assert not is_open(client, broker.nodeId, ConnectionGroup.DEFAULT)
 
 
 async def test_the_oldest_wait_counts_records_whose_sender_has_gone(embedded: str) -> None:
@@ -75,6 +82,22 @@ async def test_abandoning_fails_what_has_no_acknowledgement(embedded: str) -> No
             await delivery
         with pytest.raises(KafkaConnectionError):
             await producer.send(topic, b"value")
+
+
+async def test_abandoning_ends_a_batch_that_waits_for_another_try(embedded: str) -> None:
+    place = TopicPartition(topic_name("again"), 0)
+    async with idempotent(embedded) as producer:
+        await producer.partitions_for(place.topic)
+        task = sender_task(producer)
+        assert task is not None
+        task.cancel()  # so that the batch stays where this test puts it
+        await asyncio.wait([task])
+        delivery = await producer.send(place.topic, b"value", partition=0)
+        accumulator = producer._message_accumulator  # noqa: SLF001  # what the sender does
+        accumulator.reenqueue(accumulator._pop_batch(place))  # noqa: SLF001  # as above
+        await abandon_producer(producer, KafkaConnectionError("given up"))
+        with pytest.raises(KafkaConnectionError, match="given up"):
+            await delivery
 
 
 async def test_abandoning_ends_a_start_that_hangs() -> None:

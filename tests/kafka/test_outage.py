@@ -29,6 +29,12 @@ def outgoing(topic: str, value: bytes) -> OutgoingRecord:
     return OutgoingRecord("svc", topic, b"key", value, ())
 
 
+def silence(broker: EmbeddedBroker) -> None:
+    """Stop the broker's process: its connections stay open and it answers nothing."""
+    os.kill(broker.pid, signal.SIGSTOP)
+    os.waitid(os.P_PID, broker.pid, os.WSTOPPED)
+
+
 @asynccontextmanager
 async def connected(
     bootstrap: str, events: RecordedEvents, outage_grace: float = 10.0
@@ -64,7 +70,7 @@ async def test_a_short_silence_delays_a_record_and_neither_loses_nor_doubles_it(
     topic = topic_name("silence")
     async with EmbeddedBroker() as broker, connected(broker.bootstrap, events) as supervised:
         await supervised.send(outgoing(topic, b"before"))
-        os.kill(broker.pid, signal.SIGSTOP)
+        silence(broker)
         waiting = asyncio.create_task(supervised.send(outgoing(topic, b"during")))
         await events.until_connected(up=False)
         with pytest.raises(Fault) as caught:
@@ -96,7 +102,7 @@ async def test_closing_while_the_broker_is_silent_takes_no_time(events: Recorded
     async with EmbeddedBroker() as broker, connected(broker.bootstrap, events) as supervised:
         topic = topic_name("stuck")
         await supervised.send(outgoing(topic, b"before"))
-        os.kill(broker.pid, signal.SIGSTOP)
+        silence(broker)
         stuck = asyncio.create_task(supervised.send(outgoing(topic, b"during")))
         await asyncio.sleep(0)
         async with asyncio.timeout(5):

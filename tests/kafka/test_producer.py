@@ -12,7 +12,7 @@ from gateway.errors import (
 )
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.producer import SupervisedProducer
-from gateway.kafka.record import OutgoingRecord
+from gateway.kafka.record import Acknowledged, OutgoingRecord
 from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.ports import refusing_port, silent_port
 
@@ -82,6 +82,30 @@ async def test_a_record_that_is_too_large_harms_nothing_after_it(
     assert (caught.value.cause, caught.value.may_have_been_sent) == (RECORD_TOO_LARGE, False)
     await producer.send(outgoing(topic, b"small", b"key"))
     assert [record.value for record in await records(bootstrap, topic)] == [b"small"]
+    assert events.restarts == 0
+
+
+async def test_sends_that_are_cancelled_harm_nothing_after_them(
+    bootstrap: str, producer: SupervisedProducer, events: RecordedEvents
+) -> None:
+    topic = topic_name("cancelled")
+    await producer.send(outgoing(topic, b"first", b"key"))
+    sending = [
+        asyncio.create_task(producer.send(outgoing(topic, b"%d" % number, b"key")))
+        for number in range(200)
+    ]
+    for task in sending[::2]:
+        task.cancel()
+    await asyncio.sleep(0)
+    for task in sending[1::4]:
+        task.cancel()
+    results = await asyncio.gather(*sending, return_exceptions=True)
+    await producer.send(outgoing(topic, b"last", b"key"))
+    values = [record.value for record in await records(bootstrap, topic)]
+    acknowledged = [b"%d" % n for n, r in enumerate(results) if isinstance(r, Acknowledged)]
+    assert len(acknowledged) >= 50
+    assert len(values) == len(set(values))
+    assert {b"first", b"last", *acknowledged} <= set(values)
     assert events.restarts == 0
 
 

@@ -23,7 +23,7 @@ def outgoing(topic: str, value: bytes) -> OutgoingRecord:
 
 @asynccontextmanager
 async def life(bootstrap: str) -> AsyncIterator[ProducerLife]:
-    begun = ProducerLife(KafkaConnection(bootstrap), request_timeout=15.0)
+    begun = ProducerLife(KafkaConnection(bootstrap).client_arguments(), request_timeout=15.0)
     try:
         await begun.start()
         yield begun

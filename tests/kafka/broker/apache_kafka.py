@@ -30,8 +30,10 @@ PROPERTIES: Final = """
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
-listeners=PLAINTEXT://127.0.0.1:{port},CONTROLLER://127.0.0.1:{controller}
-advertised.listeners=PLAINTEXT://127.0.0.1:{port}
+listeners={listeners},CONTROLLER://127.0.0.1:{controller}
+advertised.listeners={listeners}
+listener.security.protocol.map=PLAINTEXT:PLAINTEXT,CONTROLLER:PLAINTEXT,TLS:SSL,SASL:SASL_SSL
+inter.broker.listener.name=PLAINTEXT
 controller.listener.names=CONTROLLER
 log.dirs={data}
 num.partitions=4
@@ -49,27 +51,44 @@ that comes back is let in only after the session of the one that was killed has 
 
 
 class ApacheKafka:
-    """The node as a context; `folder` holds configuration, data and its output."""
+    """The node as a context; `folder` holds configuration, data and its output.
 
-    def __init__(self, jars: Path, folder: Path) -> None:
-        self.port = _free_port()
-        self.bootstrap = f"127.0.0.1:{self.port}"
+    `bootstrap` is its plain address, `tls` and `sasl` those of its listeners of these names when
+    `settings` (more lines of its configuration) make them work. `users` are SCRAM credentials as
+    the storage tool takes them.
+    """
+
+    def __init__(
+        self, jars: Path, folder: Path, *, settings: str = "", users: tuple[str, ...] = ()
+    ) -> None:
+        names = ("PLAINTEXT", "TLS", "SASL") if settings else ("PLAINTEXT",)
+        self._addresses = {name: f"127.0.0.1:{_free_port()}" for name in names}
+        self.bootstrap = self._addresses["PLAINTEXT"]
         self._jars = jars
         self._folder = folder
+        self._settings = settings
+        self._users = users
         self._properties = folder / "server.properties"
         self._process: subprocess.Popen[bytes] | None = None
 
     @property
-    def pid(self) -> int:
-        """The process of the running node."""
-        assert self._process is not None
-        return self._process.pid
+    def tls(self) -> str:
+        """The address that asks for a client certificate."""
+        return self._addresses["TLS"]
+
+    @property
+    def sasl(self) -> str:
+        """The address that asks for user name and password, over TLS."""
+        return self._addresses["SASL"]
 
     def __enter__(self) -> Self:
-        self._properties.write_text(
-            PROPERTIES.format(port=self.port, controller=_free_port(), data=self._folder / "data")
-        )
+        listeners = ",".join(f"{name}://{at}" for name, at in self._addresses.items())
+        known = {"listeners": listeners, "controller": _free_port()}
+        properties = PROPERTIES.format(**known, data=self._folder / "data") + self._settings
+        self._properties.write_text(properties)
         cluster = ["-t", uuid4().hex[:22], "-c", str(self._properties)]
+        for user in self._users:
+            cluster += ["--add-scram", user]
         subprocess.run(
             self._java("kafka.tools.StorageTool", "format", *cluster),
             check=True,
@@ -122,7 +141,7 @@ class ApacheKafka:
     def _wait(self, output: Path) -> None:
         assert self._process is not None
         end = time.monotonic() + START_TIMEOUT
-        while not _listening(self.port):
+        while not _listening(self.bootstrap):
             if self._process.poll() is not None or time.monotonic() > end:
                 self.kill()
                 raise RuntimeError(f"Kafka did not start:\n{output.read_text()[-2000:]}")
@@ -154,6 +173,7 @@ def _free_port() -> int:
         return port
 
 
-def _listening(port: int) -> bool:
+def _listening(address: str) -> bool:
+    host, _, port = address.partition(":")
     with closing(socket.socket()) as probe:
-        return probe.connect_ex(("127.0.0.1", port)) == 0
+        return probe.connect_ex((host, int(port))) == 0
