@@ -177,6 +177,12 @@ LOG_LINES_DROPPED: Final = Family(
     (),
     "Lines of the request log that were dropped because its stream is blocked or broken.",
 )
+SERVICE_INFO: Final = Family(
+    "gateway_service_info",
+    "gauge",
+    ("service", "department", "transport"),
+    "1 for each service that runs: joins what has a service label to its department.",
+)
 BUILD_INFO: Final = Family(
     "gateway_build_info",
     "gauge",
@@ -207,6 +213,7 @@ FAMILIES: Final = (
     KAFKA_REPLIES_POSITIONED,
     EVENT_LOOP_LAG,
     LOG_LINES_DROPPED,
+    SERVICE_INFO,
     BUILD_INFO,
 )
 

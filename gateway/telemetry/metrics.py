@@ -28,12 +28,14 @@ class Gauges:
 
     `in_flight` by department ID, `breakers` by service ID (0, 1, 2 as `gateway_breaker_state`
     says), `endpoints` by service ID and endpoint URL (true while it takes requests),
+    `services` are service ID, department ID and transport of each,
     `reply_topics` the topics that replies are awaited on. None of the callables may raise.
     """
 
     in_flight: Mapping[str, Callable[[], int]] = field(default_factory=dict)
     breakers: Mapping[str, Callable[[], int]] = field(default_factory=dict)
     endpoints: Mapping[tuple[str, str], Callable[[], bool]] = field(default_factory=dict)
+    services: Iterable[tuple[str, str, str]] = ()
     reply_topics: frozenset[str] = frozenset()
 
 
@@ -229,6 +231,7 @@ class Metrics:
         yield from self.kafka.read(gauges.reply_topics)
         yield _histograms(self._lag)
         yield _counters(self._lines_dropped)
+        yield _gauge(families.SERVICE_INFO, ((labels, 1) for labels in gauges.services))
         yield _gauge(families.BUILD_INFO, [((self._version,), 1)])
 
     def _read_routes(self) -> Iterator[Reading]:

@@ -40,6 +40,7 @@ def busy() -> Metrics:
             in_flight={"xishan-edu": lambda: 1},
             breakers={"edu.payment": lambda: 1},
             endpoints={("edu.payment", "http://10.0.0.1:80"): lambda: True},
+            services=[("edu.payment", "xishan-edu", "http")],
             reply_topics=frozenset({"hrss.pension.replies"}),
         )
     )

@@ -30,6 +30,7 @@ INTERFACE = {
     "gateway_kafka_replies_positioned": ("gauge", "topic"),
     "gateway_event_loop_lag_seconds": ("histogram", ""),
     "gateway_log_lines_dropped_total": ("counter", ""),
+    "gateway_service_info": ("gauge", "service,department,transport"),
     "gateway_build_info": ("gauge", "version"),
 }
 

@@ -90,6 +90,7 @@ async def test_gauges_are_read_from_their_owners_at_the_scrape() -> None:
                 ("edu.payment", "http://10.0.0.1:80"): lambda: True,
                 ("edu.payment", "http://10.0.0.2:80"): lambda: False,
             },
+            services=[("edu.payment", "xishan-edu", "http")],
         )
     )
     in_flight["xishan-edu"] = 4
@@ -100,6 +101,8 @@ async def test_gauges_are_read_from_their_owners_at_the_scrape() -> None:
     assert seen["gateway_endpoint_up{endpoint=http://10.0.0.1:80,service=edu.payment}"] == 1
     assert seen["gateway_endpoint_up{endpoint=http://10.0.0.2:80,service=edu.payment}"] == 0
     assert seen["gateway_caller_connections{}"] == 2
+    info = "gateway_service_info{department=xishan-edu,service=edu.payment,transport=http}"
+    assert seen[info] == 1
 
 
 async def test_what_a_reload_took_away_loses_its_gauges() -> None:
