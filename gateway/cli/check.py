@@ -14,6 +14,7 @@ from unicodedata import east_asian_width
 
 import click
 
+from gateway.cli.result import write_result
 from gateway.routing.loader import Loaded, load_routes
 from gateway.routing.sources import UnreadableFileError
 
@@ -54,7 +55,7 @@ def check(file: str, form: str) -> None:
     else:
         problems = loaded.problems
         code, summary = (PROBLEMS, "") if problems else (GOOD, _summary(loaded))
-    _write(_render(problems, form, summary))
+    write_result(_render(problems, form, summary))
     sys.exit(code)
 
 
@@ -136,9 +137,3 @@ def _wants_colour() -> bool:
     return (
         sys.stdout.isatty() and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
     )
-
-
-def _write(text: str) -> None:
-    """UTF-8 whatever the locale, so that a Chinese text never ends in a traceback."""
-    sys.stdout.buffer.write(text.encode())
-    sys.stdout.buffer.flush()

@@ -73,6 +73,7 @@ class Explanation:
     routes: Routes
     channel: Channel | None
     steps: tuple[Step, ...]
+    absent_keys: tuple[str, ...]
     sent: Mapping[str, object] | None
 
     @property
@@ -90,6 +91,7 @@ class Explanation:
             "service": None if self.service is None else _service(self.service),
             "department": self._department(),
             "channel": None if self.channel is None else self._channel(self.channel),
+            "absent_keys": list(self.absent_keys),
             "policies": [step._asdict() for step in self.steps],
             "sent": self.sent,
         }
@@ -120,7 +122,8 @@ async def dry_run(
     routes = loaded.routes
     if routes is None:
         raise ValueError("routes with problems cannot be explained")
-    keys = _keys(routes, _resolve(loaded, folder, environ), channel)
+    values = resolve_secrets(loaded.secrets, environ, read_bounded, folder).values
+    keys = _keys(routes, values, channel)
     sweep = Sweep(asyncio.get_running_loop())
     live = RouteBuilder(sweep, Metrics("-", sweep.time)).build(routes, keys, None)
     record = RequestRecord(0.0, wire.method)
@@ -143,12 +146,9 @@ async def dry_run(
         routes,
         who,
         () if service is None else policy_steps(service, routes, who),
+        tuple(str(reference) for reference in loaded.secrets if reference not in values),
         sent,
     )
-
-
-def _resolve(loaded: Loaded, folder: Path, environ: Mapping[str, str]) -> Mapping[SecretRef, str]:
-    return resolve_secrets(loaded.secrets, environ, read_bounded, folder).values
 
 
 def _keys(routes: Routes, values: Mapping[SecretRef, str], channel: str | None) -> ChannelKeys:

@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Final
 import click
 import orjson
 
+from gateway import errors
 from gateway.cli.check import problem_text
 from gateway.cli.dry_run import Asked, Explanation, dry_run
+from gateway.cli.result import write_result
 from gateway.routing.loader import load_routes
 from gateway.routing.sources import UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
-    from gateway.errors import Fault
     from gateway.message import RawHeaders
     from gateway.routing.problem import Problem
 
@@ -32,6 +33,8 @@ __all__ = ["explain"]
 TAKEN: Final = 0
 REFUSED: Final = 1
 UNREADABLE: Final = 2
+
+_UNKNOWN_CALLER: Final = (errors.CREDENTIALS_MISSING, errors.CREDENTIALS_WRONG)
 
 
 @click.command(short_help="Say what would become of a request.")
@@ -86,9 +89,10 @@ def explain(
         raise click.UsageError(f"--channel {channel!r}: there is no such channel; known: {known}")
     explanation = asyncio.run(dry_run(loaded, routes.parent, request, channel, os.environ))
     if form == "json":
-        _write(orjson.dumps(explanation.as_json(), option=orjson.OPT_INDENT_2) + b"\n")
+        shown = orjson.dumps(explanation.as_json(), option=orjson.OPT_INDENT_2)
+        write_result(shown.decode() + "\n")
     else:
-        _write(_text(explanation).encode())
+        write_result(_text(explanation))
     sys.exit(REFUSED if explanation.fault is not None else TAKEN)
 
 
@@ -135,16 +139,17 @@ def _verdict(explanation: Explanation) -> list[str]:
     fault = explanation.fault
     if fault is None:
         return ["taken: every rule lets it pass / 可以通过"]
-    return _refusal(fault, explanation.status)
-
-
-def _refusal(fault: Fault, status: int) -> list[str]:
     detail = fault.detail or fault.cause.advice
     lines = [
-        f"refused: {status} {fault.cause.code} (side: {fault.cause.side})",
+        f"refused: {explanation.status} {fault.cause.code} (side: {fault.cause.side})",
         f"  {fault.cause.title.en}. {detail.en}",
         f"  {fault.cause.title.zh}。{detail.zh}",
     ]
+    if fault.cause in _UNKNOWN_CALLER and explanation.absent_keys:
+        lines += [
+            f"  keys that are not on this machine: {', '.join(explanation.absent_keys)}",
+            "  use --channel ID to explain as a channel without its key",
+        ]
     if fault.nearest:
         lines.append(f"  did you mean: {', '.join(fault.nearest)}")
     if fault.allow:
@@ -172,8 +177,3 @@ def _one(item: object) -> str:
     if isinstance(item, (list, tuple)):
         return ": ".join(str(part) for part in item)
     return str(item)
-
-
-def _write(data: bytes) -> None:
-    sys.stdout.buffer.write(data)
-    sys.stdout.buffer.flush()

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.handling.admission import ADMISSION_STEPS
 from gateway.handling.pipeline import HTTP_STEPS, KAFKA_STEPS
 from gateway.routing.grants import matches
+from gateway.routing.model import UNLIMITED
 
 if TYPE_CHECKING:
     from gateway.routing.model import Channel, HttpBackend, KafkaBackend, Routes, Service
@@ -65,7 +66,7 @@ def _admission(service: Service, routes: Routes, channel: Channel | None) -> _St
         ),
         "rate": _rate(channel),
         "in flight": (
-            f"at most {department.max_in_flight} at {department.id}; above: 503",
+            f"at most {_count(department.max_in_flight)} at {department.id}; above: 503",
             {"department": department.id, "max_in_flight": department.max_in_flight},
         ),
     }
@@ -80,9 +81,13 @@ def _rate(channel: Channel | None) -> tuple[str, dict[str, object]]:
         return "the channel's own; above: 429", {}
     rate = channel.rate
     return (
-        f"{rate.count} in {rate.per:g} s, bursts of {channel.burst}; above: 429",
+        f"{_count(rate.count)} in {rate.per:g} s, bursts of {_count(channel.burst)}; above: 429",
         {"requests": rate.count, "seconds": rate.per, "burst": channel.burst},
     )
+
+
+def _count(number: int) -> str:
+    return "unlimited" if number >= UNLIMITED else str(number)
 
 
 def _deadline(service: Service) -> tuple[str, dict[str, object]]:

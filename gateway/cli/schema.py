@@ -6,10 +6,10 @@ Room rule: prints what `gateway.routing.schema` makes; nothing is read and nothi
 from __future__ import annotations
 
 import json
-import sys
 
 import click
 
+from gateway.cli.result import write_result
 from gateway.routing.schema import file_schema
 
 __all__ = ["schema"]
@@ -25,4 +25,4 @@ def schema(*, included: bool) -> None:
       # yaml-language-server: $schema=routes.schema.json
     """
     text = json.dumps(file_schema(included=included), ensure_ascii=False, indent=2)
-    sys.stdout.buffer.write(f"{text}\n".encode())
+    write_result(f"{text}\n")

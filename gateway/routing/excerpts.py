@@ -22,6 +22,9 @@ __all__ = ["Excerpts"]
 LONGEST: Final = 160
 _OPEN: Final = ("services", "departments")
 _COMMENT: Final = re.compile(r"(?:^|\s)#")
+_FAR: Final = 1000
+_NEAR: Final = 4
+_SECRETS: Final = re.compile(r"\bkeys\b|env:|file:")
 _CREDENTIALS: Final = re.compile(r"(?<=//)[^/\s@]*(?=@)")
 
 
@@ -54,7 +57,7 @@ class Excerpts:
             return None
         line = self._lines[problem.line - 1].rstrip("\r")
         if not self._complete:
-            if not problem.path.startswith(_OPEN):
+            if not self._is_open(problem):
                 return None
             line = line[: problem.column - 1 + len(problem.found or "x")]
         for start, end in self._hidden.get(problem.line, ()):
@@ -66,3 +69,15 @@ class Excerpts:
         if len(line) > LONGEST or problem.column > LONGEST:
             return None
         return line.replace("\t", " ").rstrip()
+
+    def _is_open(self, problem: Problem) -> bool:
+        """Whether the problem stands, as far as it was read and as it looks, where no secret is."""
+        first = max(0, problem.line - _FAR)
+        above = reversed(self._lines[first : problem.line - 1])
+        section = next((line for line in above if line[:1].isalpha()), "")
+        near = "\n".join(self._lines[max(0, problem.line - _NEAR) : problem.line])
+        return (
+            problem.path.startswith(_OPEN)
+            and section.startswith(_OPEN)
+            and _SECRETS.search(near) is None
+        )

@@ -59,7 +59,7 @@ from gateway.routing.value_kinds import (
 if TYPE_CHECKING:
     from gateway.routing.yaml_nodes import Node, Scalar
 
-__all__ = ["DEFAULT_RATE", "FILE", "INCLUDED"]
+__all__ = ["CHANNEL_KEYS", "DEFAULT_RATE", "FILE", "INCLUDED"]
 
 DEFAULT_RATE: Final = Rate(100, 1.0)
 
@@ -121,6 +121,8 @@ _CHANNEL: Final = Shape(
     },
     private=True,
 )
+
+CHANNEL_KEYS: Final = frozenset(_CHANNEL.keys)
 
 # --- services ---------------------------------------------------------------------------------
 
@@ -353,6 +355,7 @@ FILE: Final = Shape(
             "Further files of the same shape, in this one's folder or below; * and ? match.",
         ),
     },
+    private=True,
 )
 """The main file; in an included one `version` may be left out and `include` may not stand."""
 
@@ -377,5 +380,6 @@ INCLUDED: Final = Shape(
         "version": replace(FILE.keys["version"], required=False),
         "include": Key(_NestedInclude(), "Only the main file includes others."),
     },
+    private=True,
 )
 """An included file."""

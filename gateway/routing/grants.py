@@ -11,7 +11,10 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator
 
-__all__ = ["Grants", "matches"]
+__all__ = ["MAX_COMPARISONS", "Grants", "matches"]
+
+MAX_COMPARISONS: Final = 10_000_000
+"""Patterns against IDs, of one version of the routes."""
 
 
 def matches(pattern: str, service_id: str) -> bool:
@@ -36,12 +39,10 @@ def matches(pattern: str, service_id: str) -> bool:
 class Grants:
     """Resolves grants against one set of service IDs; what precedes the first `*` is an index."""
 
-    MAX_COMPARISONS: Final = 10_000_000
-
-    def __init__(self, service_ids: Iterable[str]) -> None:
+    def __init__(self, service_ids: Iterable[str], comparisons: int = MAX_COMPARISONS) -> None:
         self._known = frozenset(service_ids)
         self._sorted = sorted(self._known)
-        self._left = self.MAX_COMPARISONS
+        self._left = comparisons
 
     @property
     def exhausted(self) -> bool:

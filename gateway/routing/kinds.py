@@ -15,7 +15,7 @@ from gateway.errors import Text
 from gateway.routing import notations
 from gateway.routing.nearest import Nearest
 from gateway.routing.notations import NOT_TEXT, Refused, half_width
-from gateway.routing.reading import INVALID, Place
+from gateway.routing.reading import INVALID, Place, Section
 from gateway.routing.yaml_nodes import Broken, Node, Scalar, Sequence
 
 if TYPE_CHECKING:
@@ -54,6 +54,8 @@ class Quotes(Enum):
 
 def refuse_type(node: Node, place: Place, allowed: Text, suggestion: str | None = None) -> Any:
     """Report a node of another sort than wanted (nothing for one whose fault is known)."""
+    if place.path[:1] == (Section.CHANNELS.value,):
+        place.reading.hide(node, place)
     if isinstance(node, Scalar) and node.plain and _NOTHING.fullmatch(node.text):
         place.problem("empty_value", node, found=node.text or None, allowed=allowed)
     elif isinstance(node, Scalar):

@@ -13,10 +13,11 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
 from gateway.routing.excerpts import Excerpts
-from gateway.routing.file_format import FILE, INCLUDED
+from gateway.routing.file_format import CHANNEL_KEYS, FILE, INCLUDED
 from gateway.routing.model import Routes
 from gateway.routing.nearest import Nearest
-from gateway.routing.problem import Problem, make_problem, safe_text
+from gateway.routing.notations import ID
+from gateway.routing.problem import Path, Problem, make_problem, safe_text
 from gateway.routing.reading import INVALID, Place, Reading, Section
 from gateway.routing.references import check_references
 from gateway.routing.sources import (
@@ -39,7 +40,7 @@ from gateway.routing.yaml_nodes import (
 )
 
 if TYPE_CHECKING:
-    from pathlib import Path
+    from pathlib import Path as FilePath
 
     from gateway.routing.model import SecretRef
     from gateway.routing.shapes import Shape
@@ -47,6 +48,7 @@ if TYPE_CHECKING:
 
 __all__ = ["ContentDigest", "Loaded", "SecretPlace", "load_routes"]
 
+_KEY: Final = re.compile(r"[a-z_]{1,32}")
 _INCLUDE_PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 
 
@@ -57,7 +59,7 @@ class SecretPlace:
     file: str
     line: int
     column: int
-    path: tuple[str | int, ...]
+    path: Path
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +81,7 @@ class Loaded:
     secrets: dict[SecretRef, SecretPlace]
 
 
-def load_routes(path: Path) -> Loaded:
+def load_routes(path: FilePath) -> Loaded:
     """Load the file and what it includes.
 
     Raises `gateway.routing.sources.UnreadableFileError` when `path` cannot be read.
@@ -90,7 +92,7 @@ def load_routes(path: Path) -> Loaded:
 class ContentDigest:
     """The digest of a file and its includes, without loading them: cheap to ask every second."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self._path = path
         self._main = b""
         self._items: tuple[str, ...] = ()
@@ -129,10 +131,25 @@ def _include_items(root: Node | None) -> list[Scalar]:
     ]
 
 
+def _showable(path: Path) -> Path:
+    """The path of a fault up to what is no known kind of key, since it may be a secret."""
+    section, *rest = path or ("",)
+    if section not in FILE.keys:
+        return ()
+    shown: list[str | int] = [section]
+    for step in rest:
+        pattern = ID if len(shown) == 1 else _KEY
+        private = section == Section.CHANNELS.value and len(shown) > 1 and step not in CHANNEL_KEYS
+        if isinstance(step, str) and (private or not pattern.fullmatch(step)):
+            break
+        shown.append(step)
+    return tuple(shown)
+
+
 class _Load:
     """One load, from the main file to the result."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: FilePath) -> None:
         self._path = path
         self._reading = Reading()
         self._allowance = Allowance()
@@ -169,14 +186,17 @@ class _Load:
             return None
         if isinstance(root, Mapping) and any(e.key.text not in shape.keys for e in root.entries):
             self._reading.incomplete.update(Section)
+        if document.complete and isinstance(root, Mapping) and not root.whole:
+            self._reading.hide(root, place)
         shape.read(root, place)
         return root
 
     def _fault(self, place: Place, fault: Fault, *, stops: bool) -> None:
         inside = fault.path[:1] == (Section.SERVICES.value,) and len(fault.path) > 1
         service = safe_text(str(fault.path[1]), limit=64) if inside and not stops else None
-        private = fault.path[:1] == (Section.CHANNELS.value,) and fault.code in ("alias", "tag")
-        Place(self._reading, place.file, fault.path, service).problem(
+        open_part = fault.path[:1] in ((Section.SERVICES.value,), (Section.DEPARTMENTS.value,))
+        private = fault.code in ("alias", "tag") and not open_part
+        Place(self._reading, place.file, _showable(fault.path), service).problem(
             fault.code,
             Broken(fault.line, fault.column, fault.line, fault.column),
             found=None if private else fault.found,

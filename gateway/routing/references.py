@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import Text
-from gateway.routing.grants import Grants
+from gateway.routing.grants import MAX_COMPARISONS, Grants
 from gateway.routing.nearest import Nearest
 from gateway.routing.notations import GRANT
 from gateway.routing.reading import Section
@@ -22,12 +22,15 @@ __all__ = ["check_references"]
 _MOST_NAMES: Final = 20
 
 
-def check_references(reading: Reading) -> None:
-    """Report references to what does not exist, and secrets that two channels share."""
+def check_references(reading: Reading, comparisons: int = MAX_COMPARISONS) -> None:
+    """Report references to what does not exist, and secrets that two channels share.
+
+    `comparisons` limits the work that grants may cause.
+    """
     if Section.DEPARTMENTS not in reading.incomplete:
         _departments(reading)
     if Section.SERVICES not in reading.incomplete:
-        _grants(reading)
+        _grants(reading, comparisons)
     _secrets(reading)
 
 
@@ -48,14 +51,14 @@ def _departments(reading: Reading) -> None:
             )
 
 
-def _grants(reading: Reading) -> None:
+def _grants(reading: Reading, comparisons: int) -> None:
     services = reading.definitions[Section.SERVICES]
-    grants = Grants(services)
+    grants = Grants(services, comparisons)
     nearest = Nearest(services)
     families = Nearest({f"{service_id.partition('.')[0]}.*" for service_id in services})
     for mention in reading.mentions.get("grants", ()):
         if grants.exhausted:
-            limit = f"{grants.MAX_COMPARISONS} comparisons of grants and services"
+            limit = f"{comparisons} comparisons of grants and services"
             mention.place.problem("too_many_values", mention.node, allowed=limit)
             return
         if not grants.matches_any(mention.value):

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Definitions", "Key", "Shape", "WeightedEndpoint"]
 
+_NAME: Final = re.compile(r"[\w.-]{1,64}")
 _WORD: Final = re.compile(r"[a-z][a-z_-]{0,31}")
 
 
@@ -66,6 +67,8 @@ class Shape:
     def read(self, node: Node, place: Place) -> Any:
         if not isinstance(node, Mapping):
             return refuse_type(node, place, self.allowed)
+        if self.private and place.path and not node.whole:
+            place.reading.hide(node, place)
         present: dict[str, Scalar] = {}
         values: dict[str, Any] = {}
         good = node.whole
@@ -168,6 +171,8 @@ class Definitions:
             return refuse_type(node, place, self.allowed)
         if not node.whole:
             place.reading.incomplete.add(self.section)
+            if self.section is Section.CHANNELS:
+                place.reading.hide(node, place)
         for entry in node.entries:
             self._definition(entry, place)
         return None
@@ -176,10 +181,21 @@ class Definitions:
         key, below = entry.key, place.below(entry.key)
         if self.section is Section.SERVICES:
             below = below._replace(service=safe_text(key.text, limit=64))
+        if self.section is Section.CHANNELS and not _NAME.fullmatch(key.text):
+            self._hide(entry, place, below)
+            return
         good = self._id_is_good(key, below)
         values = self.shape.read(entry.value, below)
         value = self.build(id=key.text, **values) if good and values is not INVALID else INVALID
         place.reading.define(self.section, Definition(key.text, key, below, value))
+
+    def _hide(self, entry: Entry, place: Place, below: Place) -> None:
+        """Refuse a channel whose name may be a secret that slipped out of its place."""
+        for node in entry:
+            place.reading.hide(node, place)
+        name = Text("this name (not shown, it may be a secret)", "此名称（可能含密钥，不予显示）")
+        place.problem("bad_id", entry.key, found=name, allowed=self.id.allowed)
+        place.reading.define(self.section, Definition(entry.key.text, entry.key, below, INVALID))
 
     def _id_is_good(self, key: Scalar, place: Place) -> bool:
         good = self.id.read(key, place) is not INVALID

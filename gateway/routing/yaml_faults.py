@@ -84,6 +84,7 @@ def _place(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
+_NO_COLON: Final = Text("a name without a `:` and a blank behind it", "名称后缺少 `:` 和空格")
 _SENTENCES: Final[tuple[tuple[str, Text], ...]] = (
     (
         "mapping values are not allowed",
@@ -94,7 +95,7 @@ _SENTENCES: Final[tuple[tuple[str, Text], ...]] = (
     ),
     (
         "could not find expected ':'",
-        Text("a name without a `:` and a blank behind it", "名称后缺少 `:` 和空格"),
+        _NO_COLON,
     ),
     (
         "expected <block end>",
@@ -160,12 +161,15 @@ def syntax_fault(error: MarkedError, text: str, path: tuple[str | int, ...]) -> 
         char = text[wide]
         return _fault("full_width_punctuation", text, wide, path, char, _FULL_WIDTH[char])
     if "flow" in (error.context or "") and text[begun : begun + 1] in ("[", "{"):
-        place = begun if "\n" in text[begun:at] or at >= len(text) else at
         while path and isinstance(path[-1], int):
             path = path[:-1]
-        return _fault("bracket_not_closed", text, place, path, text[begun])
+        return _fault("bracket_not_closed", text, begun, path, text[begun])
     if "could not find expected ':'" in problem:
         at = begun
+    elif "mapping values" in problem:
+        lacking = _line_without_colon(text, at)
+        if lacking is not None:
+            return _fault("yaml_syntax", text, lacking, path, _NO_COLON)
     found = next((words for part, words in _SENTENCES if part in problem), _UNREADABLE)
     return _fault("yaml_syntax", text, at, path, found)
 
@@ -183,6 +187,17 @@ def _full_width(text: str, end: int) -> int | None:
     piece = re.sub(r"\"[^\"\n]*\"|'[^'\n]*'|#[^\n]*", lambda match: " " * len(match[0]), piece)
     match = _WIDE_SIGN.search(piece)
     return None if match is None else begin + match.start(match.lastindex or 0)
+
+
+def _line_without_colon(text: str, end: int) -> int | None:
+    """Where the text of the line before begins, when it lacks the `:` that this line has."""
+    start = text.rfind("\n", 0, end) + 1
+    before = text[:start].rstrip()
+    begin = before.rfind("\n") + 1
+    line = before[begin:].strip()
+    if ":" in text[start:end] or ":" in line or line.startswith(("#", "-")) or not line:
+        return None
+    return begin + len(before[begin:]) - len(line)
 
 
 def _fault(

@@ -175,6 +175,7 @@ class _Builder:
         self._faults: list[Fault] = []
         self._anchors: set[str] = set()
         self._stopped = False
+        self._last = text.count("\n") + 1, len(text) - text.rfind("\n")
 
     def read(self) -> Document:
         try:
@@ -183,7 +184,7 @@ class _Builder:
                 if self._stopped:
                     break
         except yaml.MarkedYAMLError as error:
-            self._stop(syntax_fault(error, self._text, self._path()))
+            self._stop(self._at_end(syntax_fault(error, self._text, self._path())))
         except (yaml.YAMLError, RecursionError, ValueError) as error:
             self._stop(Fault("yaml_syntax", 1, 1, found=type(error).__name__))
         return Document(self._root, self._faults, self._text, complete=not self._stopped)
@@ -222,7 +223,7 @@ class _Builder:
         return not self._stopped
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
-        place = _place(event)
+        place = self._within(_place(event))
         self._note_anchor(event)
         if event.tag is not None:
             self._faults.append(self._fault("tag", event, found=_tag(event.tag)))
@@ -230,6 +231,12 @@ class _Builder:
                 self._attach(Broken(*place))
                 return
         self._attach(Scalar(event.value, event.style in (None, ""), *place))
+
+    def _within(self, place: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
+        """The place of a scalar; the parser puts one that is missing at the end behind the end."""
+        if place[0] <= self._last[0]:
+            return place
+        return (*self._last, *self._last)
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         self._note_anchor(event)
@@ -331,6 +338,17 @@ class _Builder:
             else:
                 frame.whole = False
                 self._attach(frame.close(line, column))
+
+    def _at_end(self, fault: Fault) -> Fault:
+        """At the end of the file, inside a bracket, the bracket is what has to be mended."""
+        lines = self._text.rstrip().split("\n")
+        if not self._stack or (fault.line, fault.column) <= (len(lines), len(lines[-1])):
+            return fault
+        frame = self._stack[-1]
+        bracket = lines[frame.line - 1][frame.column - 1 : frame.column]
+        if fault.code != "yaml_syntax" or bracket not in ("[", "{"):
+            return fault
+        return Fault("bracket_not_closed", frame.line, frame.column, fault.path, bracket)
 
     def _doubt(self, fault: Fault) -> None:
         """Take no value for read that ends just before the fault: it may have run on too far."""

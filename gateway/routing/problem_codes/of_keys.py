@@ -23,8 +23,8 @@ OF_KEYS: Final[tuple[ProblemCode, ...]] = (
         "unknown_key_hidden",
         "channels: {sufuban: {Xy7-secret: x}}",
         (
-            "A key of this channel is not known (its name is not shown, it may be a secret).",
-            "该渠道下有未知的键（可能含密钥，不予显示）。",
+            "A key is not known here (its name is not shown, it may be a secret).",
+            "此处有未知的键（可能含密钥，不予显示）。",
         ),
         ("Remove it; the keys here are: {allowed}.", "请删除；此处可用的键：{allowed}。"),
     ),

@@ -1,0 +1,213 @@
+"""Single mistakes in the good file: what is written, and the one problem that has to come of it."""
+
+# ruff: noqa: E501  # a mistake stays on one line, so that the table can be read
+
+from __future__ import annotations
+
+from typing import Final, NamedTuple
+
+from tests.routing.files import GOOD, changed
+
+__all__ = ["ELSEWHERE", "MISTAKES", "Mistake"]
+
+
+class Mistake(NamedTuple):
+    """`old` becomes `new`; the problem stands at `line`:`column` and is confined to `service`."""
+
+    code: str
+    old: str
+    new: str
+    line: int
+    column: int
+    path: str = ""
+    suggestion: str | None = None
+    service: str | None = None
+
+    @property
+    def text(self) -> str:
+        return changed(self.old, self.new) if self.old else self.new
+
+
+PAYMENT: Final = 'services["edu.payment"]'
+CARD: Final = 'services["hrss.card"]'
+PENSION: Final = 'services["hrss.pension"]'
+
+
+def _in_payment(
+    code: str, old: str, new: str, place: tuple[int, int], path: str, suggestion: str | None = None
+) -> Mistake:
+    return Mistake(code, old, new, *place, f"{PAYMENT}{path}", suggestion, "edu.payment")
+
+
+def _in_card(
+    code: str, old: str, new: str, place: tuple[int, int], path: str, suggestion: str | None = None
+) -> Mistake:
+    return Mistake(code, old, new, *place, f"{CARD}{path}", suggestion, "hrss.card")
+
+
+BYTES_AND_YAML: Final = (
+    Mistake("file_empty", "", "", 1, 1),
+    Mistake("file_empty", "", "# nothing yet\n", 1, 1),
+    Mistake("control_character", "教育局", "教\x00局", 3, 16),
+    Mistake("control_character", "教育局", "教\u202e局", 3, 16),
+    Mistake("control_character", "App,", "App\x85,", 6, 18),
+    Mistake("control_character", "", "a: 1\rb: 2\rc: 3\r", 1, 5),
+    Mistake("yaml_syntax", "title: 缴费", "title: a: b", 10, 13, PAYMENT),
+    Mistake("yaml_syntax", "    title: 缴费", "    title 缴费", 10, 5, "services"),
+    Mistake("yaml_syntax", "    title: 缴费", "   title: 缴费", 11, 15, PAYMENT),
+    Mistake("yaml_syntax", "    timeout: 3s", "      timeout: 3s", 13, 7, PAYMENT),
+    Mistake("yaml_syntax", "title: 缴费", "title: @x", 10, 12, f"{PAYMENT}.title"),
+    Mistake("tab_indentation", "    timeout: 3s", "\ttimeout: 3s", 13, 1, PAYMENT),
+    Mistake("full_width_punctuation", "timeout: 3s", "timeout：3s", 13, 12, PAYMENT, ":"),
+    Mistake("full_width_punctuation", "title: 缴费", "title： 缴费", 10, 10, "services", ":"),
+    Mistake("quote_not_closed", "timeout: 3s", 'timeout: "3s', 13, 14, f"{PAYMENT}.timeout"),
+    Mistake("bracket_not_closed", "[GET, POST]", "[GET, POST", 12, 14, f"{PAYMENT}.methods"),
+    Mistake("bracket_not_closed", "weight: 2}]", "weight: 2]", 18, 42, f"{PAYMENT}.http.endpoints"),
+    Mistake("too_deep", "[GET, POST]", "[" * 20, 12, 27, f"{PAYMENT}.methods" + "[0]" * 13),
+    Mistake("multiple_documents", "", GOOD + "---\nversion: 1\n", 29, 1),
+    Mistake("multiple_documents", "", GOOD + "...\n# and then\n  title: a\n", 31, 3),
+    Mistake("directive", "", "# first\n%YAML 1.1\n---\n" + GOOD, 2, 1),
+    _in_payment("alias", "timeout: 3s", "timeout: *slow", (13, 14), ".timeout"),
+    _in_payment("alias", "title: 缴费", "title: &t 缴费", (10, 12), ".title"),
+    _in_payment("tag", "title: 缴费", "title: !!str 5", (10, 12), ".title"),
+    _in_payment("merge_key", "    timeout: 3s", "    <<: {timeout: 3s}", (13, 5), ""),
+    _in_payment("complex_key", "timeout: 3s", "timeout: {{ x }}", (13, 15), ".timeout"),
+)  # fmt: skip
+
+KEYS_AND_TYPES: Final = (
+    _in_payment("unknown_key", "timeout: 3s", "timeuot: 3s", (13, 5), ".timeuot", "timeout"),
+    _in_payment("unknown_key", "title: 缴费", "titel: 缴费", (10, 5), ".titel", "title"),
+    _in_payment("unknown_key", "    http:", "    htpp:", (17, 5), ".htpp", "http"),
+    _in_payment("unknown_key", "max_body: 1MiB", "maxBody: 1MiB", (14, 5), ".maxBody", "max_body"),
+    _in_payment("unknown_key", "timeout: 3s", "colour: 3s", (13, 5), ".colour"),
+    Mistake("unknown_key", "departments:", "departements:", 2, 1, "departements", "departments"),
+    Mistake("unknown_key", "departments:", "offices:", 2, 1, "offices"),
+    Mistake("unknown_key", "services:\n  edu", "sevices:\n  edu", 8, 1, "sevices", "services"),
+    Mistake("unknown_key", "rate: 20/s", "rates: 20/s", 6, 58, "channels.app.rates", "rate"),
+    Mistake("unknown_key_hidden", "rate: 20/s", "Xy7-made-up: 20/s", 6, 58, "channels.app"),
+    _in_payment("duplicate_key", "timeout: 3s", "title: 又", (13, 5), ".title"),
+    Mistake("duplicate_key", "version: 1\n", "version: 1\nversion: 1\n", 2, 1, "version"),
+    Mistake("missing_key", "version: 1\n", "", 1, 1, "version"),
+    Mistake("missing_key", "{name: 人社局}", "{}", 4, 3, "departments.hrss.name"),
+    _in_payment("missing_key", "    department: edu\n", "", (9, 3), ".department"),
+    _in_card("missing_key", "topic: card, ", "", (24, 5), ".kafka.topic"),
+    Mistake("missing_key", "keys: [file:/run/media], ", "", 7, 3, "channels.media.keys"),
+    _in_payment("wrong_type", "[GET, POST]", "GET", (12, 14), ".methods", "[GET]"),
+    _in_payment("wrong_type", "timeout: 3s", "timeout: [3s]", (13, 14), ".timeout"),
+    Mistake("wrong_type", '["*"]', '"*"', 6, 51, "channels.app.services", '["*"]'),
+    Mistake("wrong_type", "[env:APP_KEY]", "env:APP_KEY", 6, 26, "channels.app.keys"),
+    Mistake("wrong_type", "", "- a\n- b\n", 1, 1),
+    _in_payment("empty_value", "timeout: 3s", "timeout:", (13, 13), ".timeout"),
+    _in_payment("empty_value", "timeout: 3s", "timeout: ~", (13, 14), ".timeout"),
+    _in_payment("empty_list", "[GET, POST]", "[]", (12, 14), ".methods"),
+    Mistake("too_many_items", "[env:APP_KEY]", "[env:A, env:B, env:C]", 6, 26, "channels.app.keys"),
+    _in_payment("duplicate_item", "[GET, POST]", "[GET, GET]", (12, 20), ".methods[1]"),
+    _in_payment("duplicate_item", "{url: https://h.example:9102, weight: 2}", "http://127.0.0.1:9101", (18, 42), ".http.endpoints[1]"),
+    _in_payment("quotes_needed", "title: 缴费", "title: no", (10, 12), ".title", '"no"'),
+    _in_payment("quotes_needed", "title: 缴费", "title: 1:30", (10, 12), ".title", '"1:30"'),
+    _in_payment("quotes_needed", "title: 缴费", "title: 2026-01-01", (10, 12), ".title", '"2026-01-01"'),
+    Mistake("quotes_needed", '"320205"', "320205", 3, 43, "departments.edu.area", '"320205"'),
+    Mistake("quotes_needed", '"0510-1"', "05101", 3, 27, "departments.edu.phone", '"05101"'),
+    Mistake("quotes_needed", "  hrss.card:", "  no:", 21, 3, "services.no", '"no"', "no"),
+    Mistake("quotes_refused", "max_in_flight: 200", 'max_in_flight: "200"', 3, 68, "departments.edu.max_in_flight", "200"),
+)  # fmt: skip
+
+VALUES: Final = (
+    Mistake("bad_version", "version: 1", "version: 2", 1, 10, "version", "1"),
+    Mistake("bad_version", "version: 1", 'version: "1"', 1, 10, "version", "1"),
+    Mistake("bad_version", "version: 1", "version: 1.0", 1, 10, "version", "1"),
+    Mistake("bad_number", "burst: 7", "burst: 0x10", 7, 76, "channels.media.burst", "16"),
+    Mistake("bad_number", "burst: 7", "burst: 1_000", 7, 76, "channels.media.burst", "1000"),
+    Mistake("bad_number", "burst: 7", "burst: 7.0", 7, 76, "channels.media.burst", "7"),
+    Mistake("bad_number", "burst: 7", "burst: ７", 7, 76, "channels.media.burst", "7"),
+    _in_payment("bad_number", "attempts: 3", "attempts: 010", (15, 23), ".retry.attempts", "10"),
+    _in_payment("out_of_range", "attempts: 3", "attempts: 0", (15, 23), ".retry.attempts"),
+    _in_payment("out_of_range", "weight: 2", "weight: 1001", (18, 80), ".http.endpoints[1].weight"),
+    _in_payment("out_of_range", "weight: 2", "weight: -1", (18, 80), ".http.endpoints[1].weight"),
+    _in_payment("out_of_range", "timeout: 3s", "timeout: 0s", (13, 14), ".timeout"),
+    _in_payment("out_of_range", "timeout: 3s", "timeout: 31d", (13, 14), ".timeout"),
+    _in_payment("out_of_range", "failures: 25%", "failures: 101%", (16, 25), ".breaker.failures"),
+    _in_payment("bad_boolean", "idempotent: true", "idempotent: yes", (15, 38), ".retry.idempotent", "true"),
+    _in_payment("bad_boolean", "idempotent: true", 'idempotent: "false"', (15, 38), ".retry.idempotent", "false"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 1:30", (13, 14), ".timeout", "90s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 3 s", (13, 14), ".timeout", "3s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 3sec", (13, 14), ".timeout", "3s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 1m30s", (13, 14), ".timeout", "90s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 3", (13, 14), ".timeout", "3s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: 3秒", (13, 14), ".timeout", "3s"),
+    _in_payment("bad_duration", "timeout: 3s", "timeout: soon", (13, 14), ".timeout"),
+    Mistake("bad_rate", "rate: 20/s", "rate: 20", 6, 64, "channels.app.rate", "20/s"),
+    Mistake("bad_rate", "rate: 20/s", "rate: 20 / s", 6, 64, "channels.app.rate", "20/s"),
+    Mistake("bad_rate", "rate: 20/s", "rate: 20/min", 6, 64, "channels.app.rate", "20/m"),
+    Mistake("bad_rate", "rate: 20/s", "rate: 0/s", 6, 64, "channels.app.rate"),
+    _in_payment("bad_size", "max_body: 1MiB", "max_body: 10MB", (14, 15), ".max_body", "10MiB"),
+    _in_payment("bad_size", "max_body: 1MiB", "max_body: 1 MiB", (14, 15), ".max_body", "1MiB"),
+    _in_payment("bad_size", "max_body: 1MiB", "max_body: 1048576", (14, 15), ".max_body", "1024KiB"),
+    _in_payment("bad_share", "share: 10%", "share: 0.1", (15, 60), ".retry.budget.share", "10%"),
+    _in_payment("bad_share", "share: 10%", "share: 10 %", (15, 60), ".retry.budget.share", "10%"),
+    _in_payment("bad_text", "title: 缴费", 'title: " "', (10, 12), ".title"),
+    _in_payment("bad_text", "title: 缴费", 'title: ""', (10, 12), ".title"),
+    _in_payment("bad_text", "title: 缴费", 'title: "a\\nb"', (10, 12), ".title", "a b"),
+    Mistake("bad_id", "  hrss.card:", "  hrss card:", 21, 3, 'services["hrss card"]', "hrss-card", "hrss card"),
+    Mistake("bad_id", "  hrss.card:", "  ..:", 21, 3, 'services[".."]', None, ".."),
+    Mistake("bad_id", "  media:", "  融媒:", 7, 3, 'channels["融媒"]'),
+    Mistake("bad_area", '"320205"', '"3202"', 3, 43, "departments.edu.area"),
+    Mistake("bad_area", '"320205"', '"３２０２０５"', 3, 43, "departments.edu.area", '"320205"'),
+    _in_payment("unknown_value", "[GET, POST]", "[get, POST]", (12, 15), ".methods[0]", "GET"),
+    _in_card("unknown_value", "mode: accept", "mode: acept", (24, 32), ".kafka.mode", "accept"),
+    _in_payment("endpoint_without_scheme", "[http://127.0.0.1:9101", "[127.0.0.1:9101", (18, 19), ".http.endpoints[0]", "http://127.0.0.1:9101"),
+    _in_payment("endpoint_without_scheme", "[http://127.0.0.1:9101", "[ftp://127.0.0.1:9101", (18, 19), ".http.endpoints[0]"),
+    _in_payment("bad_endpoint", "http://127.0.0.1:9101", "http://127.0.0.1", (18, 19), ".http.endpoints[0]", "http://127.0.0.1:80"),
+    _in_payment("bad_endpoint", "http://127.0.0.1:9101", "http://127.0.0.1:9101/pay", (18, 19), ".http.endpoints[0]", "http://127.0.0.1:9101"),
+    _in_payment("bad_endpoint", "http://127.0.0.1:9101", "http://127.0.0.1:70000", (18, 19), ".http.endpoints[0]"),
+    _in_payment("bad_endpoint", "http://127.0.0.1:9101", "http://127.0.0.256:9101", (18, 19), ".http.endpoints[0]"),
+    _in_payment("bad_endpoint", "https://h.example:9102", "HTTPS://h.example:9102", (18, 48), ".http.endpoints[1].url", "https://h.example:9102"),
+    _in_payment("bad_path", "path: /api/v2", "path: api/v2/", (19, 13), ".http.path", "/api/v2"),
+    _in_payment("bad_path", "path: /api/v2", "path: /api/../v2", (19, 13), ".http.path"),
+    _in_payment("bad_path", "path: /api/v2", "path: /api?x=1", (19, 13), ".http.path"),
+    _in_card("bad_topic", "topic: card", "topic: hrss/card", (24, 20), ".kafka.topic", "hrss.card"),
+    _in_card("bad_key_rule", "header:X-Subject", "X-Subject", (24, 45), ".kafka.key"),
+    _in_card("bad_key_rule", "header:X-Subject", "Header:X-Subject", (24, 45), ".kafka.key", "header:X-Subject"),
+    _in_card("bad_key_rule", "header:X-Subject", "header:X-Api-Key", (24, 45), ".kafka.key"),
+    Mistake("literal_secret", "env:APP_KEY", "made-up-secret", 6, 27, "channels.app.keys[0]", "env:APP_KEY"),
+    Mistake("bad_secret_reference", "env:APP_KEY", "env:MADE-UP", 6, 27, "channels.app.keys[0]", "env:APP_KEY"),
+    Mistake("bad_grant", '["edu.*"]', '["edu/*"]', 7, 47, "channels.media.services[0]", "edu.*"),
+    Mistake("bad_include", "", GOOD + 'include: [""]\n', 29, 11, "include[0]"),
+)  # fmt: skip
+
+RELATIONS: Final = (
+    Mistake("duplicate_definition", "  hrss.card:", "  edu.payment:", 21, 3, PAYMENT, None, "edu.payment"),
+    Mistake("duplicate_definition", "  hrss: {name", "  edu: {name: x}\n  hrss: {name", 4, 3, "departments.edu"),
+    _in_payment("unknown_department", "department: edu", "department: edo", (11, 17), ".department", "edu"),
+    _in_payment("unknown_department", "department: edu", "department: 教育局", (11, 17), ".department"),
+    Mistake("grant_without_service", '["edu.*"]', '["edv.*"]', 7, 47, "channels.media.services[0]", "edu.*"),
+    Mistake("grant_without_service", '["edu.*"]', "[edu.paymnt]", 7, 47, "channels.media.services[0]", "edu.payment"),
+    _in_card("transport_missing", "    kafka: {topic: card, mode: accept, key: header:X-Subject}\n", "", (21, 3), ""),
+    _in_card("transport_twice", "    kafka: {topic: card", "    http: {endpoints: [http://h:1]}\n    kafka: {topic: card", (25, 5), ".kafka"),
+    _in_payment("weights_all_zero", "[http://127.0.0.1:9101, {url: https://h.example:9102, weight: 2}]", "[{url: http://h:1, weight: 0}]", (18, 7), ".http.endpoints"),
+    Mistake("reply_topic_missing", "reply_topic: pension.replies, ", "", 28, 5, f"{PENSION}.kafka.reply_topic", None, "hrss.pension"),
+    _in_card("reply_topic_refused", "mode: accept", "mode: accept, reply_topic: r", (24, 40), ".kafka.reply_topic"),
+    Mistake("reply_topic_same", "pension.replies", "pension", 28, 42, f"{PENSION}.kafka.reply_topic", None, "hrss.pension"),
+    Mistake("secret_shared", "file:/run/media", "env:APP_KEY", 7, 18, "channels.media.keys[0]"),
+    Mistake("include_outside", "", GOOD + "include: [../a.yaml]\n", 29, 11, "include[0]"),
+    Mistake("include_outside", "", GOOD + "include: [/etc/a.yaml]\n", 29, 11, "include[0]"),
+    Mistake("include_missing", "", GOOD + "include: [a.yaml]\n", 29, 11, "include[0]"),
+    Mistake("include_missing", "", GOOD + 'include: ["none/*.yaml"]\n', 29, 11, "include[0]"),
+    Mistake("include_unreadable", "", GOOD + "include: [folder]\n", 29, 11, "include[0]"),
+    Mistake("include_itself", "", GOOD + "include: [routes.yaml]\n", 29, 11, "include[0]"),
+)  # fmt: skip
+
+MISTAKES: Final = (*BYTES_AND_YAML, *KEYS_AND_TYPES, *VALUES, *RELATIONS)
+
+ELSEWHERE: Final = {
+    "unreadable": "tests/routing/test_sources.py",
+    "file_too_large": "tests/routing/test_sources.py",
+    "not_utf8": "tests/routing/test_yaml_faults.py",
+    "too_many_values": "tests/routing/test_yaml_nodes.py",
+    "include_nested": "tests/routing/test_loader.py",
+    "secret_absent": "tests/routing/test_secrets.py",
+    "secret_unusable": "tests/routing/test_secrets.py",
+    "secret_not_unique": "tests/routing/test_secrets.py",
+    "too_many_problems": "tests/routing/test_reading.py",
+}
+"""Codes that need more than one text, and the test that makes each happen."""
