@@ -5,15 +5,35 @@ Room rule: values only. No parsing, no I/O, no policy; the rooms above fill and 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, NamedTuple, Protocol
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Final, Protocol
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
-__all__ = ["Body", "RawHeaders", "ServiceReply", "ServiceRequest", "WholeBody"]
+__all__ = ["Body", "HeaderLines", "RawHeaders", "ServiceReply", "ServiceRequest", "WholeBody"]
 
-RawHeaders = tuple[tuple[bytes, bytes], ...]
+RawHeaders = Iterable[tuple[bytes, bytes]]
 """Header fields in the order and spelling in which they arrived; values without outer blanks."""
+
+
+class HeaderLines:
+    """Header fields as the lines they came in: most are passed on without being taken apart."""
+
+    __slots__ = ("lines",)
+
+    def __init__(self, lines: list[bytes]) -> None:
+        self.lines = lines
+
+    @classmethod
+    def of(cls, fields: RawHeaders) -> HeaderLines:
+        """Return the lines of fields that were taken apart already."""
+        return cls([b"%b: %b" % field for field in fields])
+
+    def __iter__(self) -> Iterator[tuple[bytes, bytes]]:
+        for line in self.lines:
+            name, _, value = line.partition(b":")
+            yield name, value.strip(b" \t")
 
 
 class Body(Protocol):
@@ -70,7 +90,7 @@ class WholeBody:
         return self._data
 
 
-class ServiceRequest(NamedTuple):
+class ServiceRequest:
     """One request at the unified entry, read and checked, before any decision about it.
 
     `path` is what follows the service ID (or the whole path when the header names the service):
@@ -80,29 +100,61 @@ class ServiceRequest(NamedTuple):
     `arrived` is the loop's clock when the head was complete, in seconds.
     """
 
-    service_id: str
-    method: str
-    path: str
-    query: str
-    headers: RawHeaders
-    fields: bytes
-    body: Body
-    arrived: float
-    api_key: bytes | None
-    request_id: str
-    trace_id: str
-    traceparent: bytes
-    tracestate: bytes | None
+    __slots__ = ("api_key", "arrived", "body", "fields", "headers", "method", "path", "query",
+                 "request_id", "service_id", "trace_id", "traceparent", "tracestate")  # fmt: skip
+
+    def __init__(  # noqa: PLR0913  # a value of thirteen parts, all of them always there
+        self,
+        service_id: str,
+        method: str,
+        path: str,
+        query: str,
+        headers: RawHeaders,
+        fields: bytes,
+        body: Body,
+        arrived: float,
+        api_key: bytes | None,
+        request_id: str,
+        trace_id: str,
+        traceparent: bytes,
+        tracestate: bytes | None,
+    ) -> None:
+        self.service_id: Final = service_id
+        self.method: Final = method
+        self.path: Final = path
+        self.query: Final = query
+        self.headers: Final = headers
+        self.fields: Final = fields
+        self.body: Final = body
+        self.arrived: Final = arrived
+        self.api_key: Final = api_key
+        self.request_id: Final = request_id
+        self.trace_id: Final = trace_id
+        self.traceparent: Final = traceparent
+        self.tracestate: Final = tracestate
+
+    def with_key(self, api_key: bytes) -> ServiceRequest:
+        """Return the same request as if it had come with another key."""
+        return ServiceRequest(
+            self.service_id, self.method, self.path, self.query, self.headers, self.fields,
+            self.body, self.arrived, api_key, self.request_id, self.trace_id, self.traceparent,
+            self.tracestate,
+        )  # fmt: skip
 
 
-class ServiceReply(NamedTuple):
+class ServiceReply:
     """The answer for the caller; `body` is whole (bytes) or on its way.
 
     `fields` is the block of end-to-end header lines, each ended by CRLF, without those of framing;
     `dated` tells whether a `Date` is among them.
     """
 
-    status: int
-    fields: bytes
-    body: bytes | Body
-    dated: bool = False
+    __slots__ = ("body", "dated", "fields", "status")
+
+    def __init__(
+        self, status: int, fields: bytes, body: bytes | Body, *, dated: bool = False
+    ) -> None:
+        self.status: Final = status
+        self.fields: Final = fields
+        self.body: Final = body
+        self.dated: Final = dated

@@ -6,9 +6,9 @@ Room rule: no decision about a request is made here, and nothing is built anywhe
 from __future__ import annotations
 
 import asyncio
+import gc
 import io
 import logging
-import os
 import resource
 import signal
 import sys
@@ -23,6 +23,7 @@ from gateway.background.routes_watch import RoutesWatch
 from gateway.entry.door import Door
 from gateway.entry.forwarded import ForwardedFields
 from gateway.entry.request import RequestReader
+from gateway.errors import StartError
 from gateway.handling.delivery import HttpDelivery
 from gateway.handling.kafka_delivery import KafkaDelivery, KafkaLink
 from gateway.handling.live_routes import LiveRoutes, RouteBoard, RouteBuilder
@@ -32,6 +33,7 @@ from gateway.kafka.producer import SupervisedProducer
 from gateway.kafka.replies import ReplyInbox
 from gateway.operations.door import Check, OpsDoor
 from gateway.operations.routes_report import Reload, RoutesReport
+from gateway.routing.sources import UnreadableFileError
 from gateway.settings import Address, Settings
 from gateway.sweep import Sweep
 from gateway.telemetry.exposition import Exposition
@@ -47,6 +49,7 @@ if TYPE_CHECKING:
 __all__ = ["Gateway", "run"]
 
 KAFKA_CLOSE_TIME = 5.0
+VERSION = version("gateway")
 
 _WALL_CLOCK = time.time  # noqa: TID251  # handed to whoever needs it, from here only
 
@@ -60,7 +63,7 @@ class Gateway:
         self._settings = settings
         loop = asyncio.get_running_loop()
         self._sweep = Sweep(loop, time.monotonic)
-        self.metrics = Metrics(version("gateway"), _WALL_CLOCK)
+        self.metrics = Metrics(VERSION, _WALL_CLOCK)
         self._log = RequestLog(_stdout(), settings.log_format, self.metrics.log_lines_dropped)
         self._kafka = _kafka_link(settings, self.metrics)
         builder = RouteBuilder(self._sweep, self.metrics)
@@ -89,10 +92,16 @@ class Gateway:
         """Load, listen, then connect to Kafka in the background."""
         _raise_file_limit()
         settings = self._settings
-        self._board = await self._reload.first()
+        try:
+            self._board = await self._reload.first()
+        except UnreadableFileError as error:
+            raise StartError(f"{error} The option is --routes.") from None
         door = self._door(self._board)
         ops = OpsDoor(self, Exposition(self.metrics))
-        await ops.start(*settings.ops)
+        try:
+            await ops.start(*settings.ops)
+        except StartError as error:
+            raise StartError(f"{error} The option is --ops.") from None
         self._ops = ops
         server = EntryServer(
             door.handle,
@@ -100,14 +109,16 @@ class Gateway:
             self._sweep,
             self._count_connections,
             max_connections=settings.max_connections,
+            times=settings.times,
         )
         await server.start(*settings.listen)
         self._server = server
+        _calm_collector()
         _log.info("listening", extra={"fields": self._addresses()})
         if self._kafka is not None:
             self._kafka.producer.start()
             self._kafka.inbox.start()
-        self._watch = RoutesWatch(settings.routes, self._reload, settings.reload_every)
+        self._watch = RoutesWatch(self._reload, settings.reload_every)
         self._own(self._watch.run(), "routes-watch")
         self._own(watch_loop_lag(self.metrics.loop_lag), "loop-lag")
 
@@ -136,7 +147,8 @@ class Gateway:
             await self._ops.close()
         self._sweep.close()
         await self._log.close()
-        _log.info("stopped", extra={"fields": {"requests_cut_off": cut}})
+        if self._server is not None:
+            _log.info("stopped", extra={"fields": {"requests_cut_off": cut}})
 
     # --- what the ops door shows (`OpsView`) --------------------------------------------------
 
@@ -144,7 +156,7 @@ class Gateway:
         """Every condition of taking traffic, with its reason."""
         draining = self._pipeline is not None and self._pipeline.draining
         checks = [
-            Check("routes", ok=True, reason=f"version {self._reload.state.digest[:12]} runs"),
+            Check("routes", ok=True, reason=f"version {self._digest()[:12]} runs"),
             Check(
                 "serving",
                 ok=not draining,
@@ -168,9 +180,9 @@ class Gateway:
 
     def routes(self) -> dict[str, object]:
         """What runs, since when, what was refused and why."""
-        state = self._reload.state
         if self._board is None:
             return {}
+        state = self._reload.state
         return RoutesReport(
             self._board.current.routes,
             state.loaded_at,
@@ -201,6 +213,9 @@ class Gateway:
         if self._kafka is not None:
             self._kafka.inbox.want(topics)
         self.metrics.watch(_gauges(live, topics, self._sweep.time))
+
+    def _digest(self) -> str:
+        return "-" if self._board is None else self._board.current.routes.digest
 
     def _count_connections(self, change: int) -> None:
         self.metrics.connections += change
@@ -259,6 +274,7 @@ def _gauges(live: LiveRoutes, topics: frozenset[str], clock: Callable[[], float]
             for id_, runtime in http.items()
             for endpoint in runtime.endpoints
         },
+        services=[runtime.labels for runtime in live.services.values()],
         reply_topics=topics,
     )
 
@@ -289,7 +305,17 @@ def _reply_topics(board: RouteBoard | None) -> frozenset[str]:
 
 def _stdout() -> io.RawIOBase:
     """The file behind stdout, without a buffer whose lock a blocked reader could hold."""
-    return io.FileIO(os.dup(sys.stdout.fileno()), "wb")
+    return io.FileIO(sys.stdout.fileno(), "wb", closefd=False)
+
+
+def _calm_collector() -> None:
+    """What has been built so far lives as long as the process: do not look through it again.
+
+    Requests leave no cycles behind; the rare ones of faults can wait for a few thousand objects.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 20, 20)
 
 
 def _raise_file_limit() -> None:

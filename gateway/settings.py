@@ -12,11 +12,13 @@ from ipaddress import IPv4Network, IPv6Network, ip_network
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.errors import StartError
+from gateway.http.listener import DEFAULT_TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
     from pathlib import Path
 
+    from gateway.http.server import Times
     from gateway.kafka.connection import KafkaConnection
 
 __all__ = ["Address", "LogFormat", "Settings", "parse_address", "parse_networks"]
@@ -48,6 +50,7 @@ class Settings:
     max_connections: int = 10_000
     drain_time: float = 30.0
     reload_every: float = 1.0
+    times: Times = DEFAULT_TIMES
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
 
@@ -55,12 +58,23 @@ def parse_address(text: str, option: str) -> Address:
     """Read `HOST:PORT` or `[IPv6]:PORT`; raises `StartError` that names the option."""
     host, colon, port = text.rpartition(":")
     host = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    if not colon or not host or not port.isascii() or not port.isdigit() or int(port) > 65535:
+    if not colon or not _is_host(host) or not _is_port(port):
         raise StartError(
             f"{option}: {text!r} is not an address; write HOST:PORT with a port from 0 to 65535, "
             "for example 127.0.0.1:8080 or [::1]:8080"
         )
     return Address(host, int(port))
+
+
+def _is_host(text: str) -> bool:
+    try:
+        return bool(text.encode("idna"))
+    except UnicodeError:  # an empty label, as in a..b, or one of more than 63 characters
+        return False
+
+
+def _is_port(text: str) -> bool:
+    return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
 
 
 def parse_networks(text: str, option: str) -> tuple[Network, ...]:

@@ -41,7 +41,7 @@ class Sweep:
     def __init__(
         self, loop: asyncio.AbstractEventLoop, time: Callable[[], float] | None = None
     ) -> None:
-        self._loop = loop
+        self.loop = loop
         self.time = time or loop.time
         self._buckets: dict[int, set[Watched]] = {}
         self._next = 0
@@ -81,17 +81,21 @@ class Sweep:
             self._handle = None
 
     def _schedule(self) -> None:
-        self._handle = self._loop.call_at(self._next * TICK, self._look)
+        self._handle = self.loop.call_at(self._next * TICK, self._look)
 
     def _look(self) -> None:
         now = self.time()
-        first, self._next = self._next, max(self._next, int(now / TICK) + 1)
+        # The tick that this was called for is looked at even when the loop's timer was a bit early.
+        first, self._next = self._next, max(self._next, int(now / TICK)) + 1
         for tick in range(first, self._next):
-            for item in self._buckets.pop(tick, ()):
+            bucket = self._buckets.get(tick)
+            while bucket:  # not a loop over it: `expire` may forget others
+                item = bucket.pop()
                 if item.deadline <= now:
                     item.expire()
                 else:
                     self.watch(item)
+            self._buckets.pop(tick, None)
         if self._buckets:
             self._schedule()
         else:
@@ -108,7 +112,7 @@ class Deadline:
     __slots__ = ("_sweep", "_task", "deadline", "expired", "ticket")
 
     def __init__(self, sweep: Sweep, deadline: float) -> None:
-        task = asyncio.current_task()
+        task = asyncio.current_task(sweep.loop)
         if task is None:
             raise RuntimeError("a deadline belongs to a task")
         self.deadline = deadline

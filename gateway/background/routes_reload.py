@@ -7,16 +7,18 @@ it is put in place, and one department's slip stops nobody else.
 from __future__ import annotations
 
 import asyncio
+import hashlib
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import StartError
+from gateway.handling.admission import key_digest
 from gateway.handling.live_routes import LiveRoutes, RouteBoard
 from gateway.routing.difference import Merged, merge
-from gateway.routing.loader import Loaded, load_routes
-from gateway.routing.secrets import resolve_secrets
+from gateway.routing.loader import ContentDigest, Loaded, load_routes
+from gateway.routing.secrets import Resolved, resolve_secrets
 from gateway.routing.sources import UnreadableFileError, read_bounded
 
 if TYPE_CHECKING:
@@ -24,11 +26,14 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.handling.live_routes import ChannelKeys, RouteBuilder
+    from gateway.routing.loader import SecretPlace
     from gateway.routing.model import Routes, SecretRef
     from gateway.routing.problem import Problem
     from gateway.telemetry.metrics import Metrics
 
 __all__ = ["ReloadState", "RoutesReload"]
+
+UNREADABLE: Final = "unreadable"
 
 SHOWN: Final = 20
 """Problems that are written to the log at once; all are on the ops door."""
@@ -41,10 +46,8 @@ class ReloadState:
     """What runs and what was refused, for the ops door; times in UTC.
 
     `refused` has the problems by service; `rejected` those of a file of which nothing was taken.
-    `digest` is the content that was looked at last, whatever became of it.
     """
 
-    digest: str
     loaded_at: datetime
     result: str
     result_at: datetime
@@ -55,7 +58,8 @@ class ReloadState:
 class RoutesReload:
     """Reads `path`, builds snapshots and puts them on the board.
 
-    `swapped` is called with each new snapshot after it is in place.
+    `swapped` is called with each new snapshot after it is in place. `seen` is what `look` would
+    have returned when the files were read last.
     """
 
     def __init__(
@@ -71,8 +75,11 @@ class RoutesReload:
         self._builder = builder
         self._metrics = metrics
         self._swapped = swapped
+        self._content = ContentDigest(path)
+        self._secrets: Mapping[SecretRef, SecretPlace] = {}
         self._board: RouteBoard | None = None
         self._state: ReloadState | None = None
+        self.seen = UNREADABLE
 
     @property
     def state(self) -> ReloadState:
@@ -89,7 +96,7 @@ class RoutesReload:
         live = self._builder.build(loaded.routes, keys, None)
         self._board = RouteBoard(live)
         now = datetime.now(UTC)
-        self._state = ReloadState(loaded.digest, now, "applied", now)
+        self._state = ReloadState(now, "applied", now)
         self._took_effect(live, loaded.digest, now)
         return self._board
 
@@ -101,23 +108,23 @@ class RoutesReload:
         try:
             loaded, keys, problems = await asyncio.to_thread(self._read)
         except UnreadableFileError as error:
-            self._refuse_all(self.state.digest, (error.problem,))
+            self._refuse_all((error.problem,))
             return
-        if loaded.digest == self.state.digest and not problems:
-            self._note("unchanged", loaded.digest)
+        if not problems and _runs(loaded, keys, board.current):
+            self._note_unchanged()
             return
         merged = merge(board.current.routes, loaded)
         if not merged.applied or any(problem.service is None for problem in problems):
-            self._refuse_all(loaded.digest, problems)
+            self._refuse_all(problems)
             return
-        self._apply(board, merged, loaded, keys)
+        self._apply(board, merged, keys)
 
-    def _apply(self, board: RouteBoard, merged: Merged, loaded: Loaded, keys: ChannelKeys) -> None:
+    def _apply(self, board: RouteBoard, merged: Merged, keys: ChannelKeys) -> None:
         live = self._builder.build(merged.routes, keys, board.current)
         board.swap(live)
         now = datetime.now(UTC)
         result = "partial" if merged.refused or merged.kept else "applied"
-        self._state = ReloadState(loaded.digest, now, result, now, merged.refused)
+        self._state = ReloadState(now, result, now, merged.refused)
         self._metrics.routes_reload(result)
         self._metrics.routes_refused(sorted(merged.refused))
         self._took_effect(live, merged.routes.digest, now)
@@ -140,30 +147,55 @@ class RoutesReload:
         self._metrics.routes_loaded(digest, now.timestamp())
         self._swapped(live)
 
-    def _refuse_all(self, digest: str, problems: tuple[Problem, ...]) -> None:
+    def _refuse_all(self, problems: tuple[Problem, ...]) -> None:
         state = self.state
         self._state = ReloadState(
-            digest, state.loaded_at, "refused", datetime.now(UTC), state.refused, problems
+            state.loaded_at, "refused", datetime.now(UTC), state.refused, problems
         )
         self._metrics.routes_reload("refused")
         self._metrics.routes_refused([*sorted(state.refused), "-"])
         _log.error("routes refused: the last good version runs on")
         _log_problems(list(problems))
 
-    def _note(self, result: str, digest: str) -> None:
-        state = self.state
-        self._state = ReloadState(
-            digest, state.loaded_at, result, datetime.now(UTC), state.refused, ()
-        )
-        self._metrics.routes_reload(result)
-        self._metrics.routes_refused(sorted(state.refused))
+    def _note_unchanged(self) -> None:
+        now = datetime.now(UTC)
+        self._state = ReloadState(self.state.loaded_at, "unchanged", now)
+        self._metrics.routes_reload("unchanged")
+        self._metrics.routes_refused(())
+
+    def look(self) -> str:
+        """Return a text that differs when the files or the keys do; runs in a thread."""
+        try:
+            content = self._content.current()
+        except (UnreadableFileError, OSError):  # OSError: it went while it was looked at
+            return UNREADABLE
+        return _stamp(content, self._resolve().values)
 
     def _read(self) -> tuple[Loaded, ChannelKeys, tuple[Problem, ...]]:
         """Runs in a thread: files are read, and keys looked up, here."""
+        self.seen = UNREADABLE
         loaded = load_routes(self._path)
-        resolved = resolve_secrets(loaded.secrets, self._environ, read_bounded, self._path.parent)
+        self._secrets = loaded.secrets
+        resolved = self._resolve()
+        self.seen = _stamp(loaded.digest, resolved.values)
         problems = (*loaded.problems, *resolved.problems)
         return loaded, _channel_keys(loaded.routes, resolved.values), problems
+
+    def _resolve(self) -> Resolved:
+        return resolve_secrets(self._secrets, self._environ, read_bounded, self._path.parent)
+
+
+def _stamp(content: str, values: Mapping[SecretRef, str]) -> str:
+    """Name a state of files and keys; a key that was put in a file's place changes it."""
+    keys = "\n".join(sorted(f"{reference} {value}" for reference, value in values.items()))
+    return f"{content} {hashlib.sha256(keys.encode()).hexdigest()}"
+
+
+def _runs(loaded: Loaded, keys: ChannelKeys, live: LiveRoutes) -> bool:
+    """Whether exactly these files and keys are in force."""
+    owners = {key_digest(key): id_ for id_, values in keys.items() for key in values}
+    running = {digest: channel.id for digest, (_, channel) in live.keys.items()}
+    return loaded.digest == live.routes.digest and owners == running
 
 
 def _channel_keys(routes: Routes | None, values: Mapping[SecretRef, str]) -> ChannelKeys:

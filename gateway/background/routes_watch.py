@@ -1,4 +1,4 @@
-"""The routes watcher: reloads when the content of the file, or of one it includes, has changed.
+"""The routes watcher: reloads when the content of the file, an included one or a key has changed.
 
 Room rule: as `gateway.background`. Contents are compared, because ConfigMaps swap symbolic links
 and single-file mounts keep their inode: neither inotify nor time stamps see those. A change is
@@ -9,29 +9,31 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from typing import TYPE_CHECKING, NoReturn
+from typing import NoReturn, Protocol
 
-from gateway.routing.loader import ContentDigest
-from gateway.routing.sources import UnreadableFileError
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from gateway.background.routes_reload import RoutesReload
-
-__all__ = ["RoutesWatch"]
-
-UNREADABLE = "unreadable"
+__all__ = ["RoutesWatch", "WatchedFiles"]
 
 _log = logging.getLogger("gateway.routes")
+
+
+class WatchedFiles(Protocol):
+    """What is watched; `gateway.background.routes_reload.RoutesReload` is one."""
+
+    seen: str
+    """What `look` would have returned when the files were read last."""
+
+    def look(self) -> str:
+        """Return a text that differs when the files or the keys do; runs in a thread."""
+
+    async def reload(self) -> None:
+        """Read the files and apply what is good."""
 
 
 class RoutesWatch:
     """Looks every `interval` seconds; `poke` makes it reload at once (SIGHUP)."""
 
-    def __init__(self, path: Path, reload: RoutesReload, interval: float) -> None:
-        self._digest = ContentDigest(path)
-        self._reload = reload
+    def __init__(self, watched: WatchedFiles, interval: float) -> None:
+        self._watched = watched
         self._interval = interval
         self._poked = asyncio.Event()
 
@@ -41,15 +43,15 @@ class RoutesWatch:
 
     async def run(self) -> NoReturn:
         """Watch until cancelled."""
-        handled = self._reload.state.digest
-        before = handled
+        before = self._watched.seen
         while True:
             poked = await self._wait()
-            seen = await asyncio.to_thread(self._look)
-            if poked or (seen == before and seen != handled):
-                await self._try_reload()
-                handled = seen
-            before = seen
+            try:
+                before = await self._turn(before, poked=poked)
+            except Exception:  # noqa: BLE001  # the watcher outlives whatever a reload meets
+                _log.exception(
+                    "the reload failed inside the gateway; the routes run on as they are"
+                )
 
     async def _wait(self) -> bool:
         try:
@@ -60,14 +62,9 @@ class RoutesWatch:
         self._poked.clear()
         return True
 
-    def _look(self) -> str:
-        try:
-            return self._digest.current()
-        except UnreadableFileError:
-            return UNREADABLE
-
-    async def _try_reload(self) -> None:
-        try:
-            await self._reload.reload()
-        except Exception:  # noqa: BLE001  # the watcher outlives whatever a reload meets
-            _log.exception("the reload failed inside the gateway; the routes run on as they are")
+    async def _turn(self, before: str, *, poked: bool) -> str:
+        """Look once, and reload if there is a reason to; return what was seen."""
+        seen = await asyncio.to_thread(self._watched.look)
+        if poked or (seen == before and seen != self._watched.seen):
+            await self._watched.reload()
+        return seen

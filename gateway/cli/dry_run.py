@@ -131,7 +131,7 @@ async def dry_run(
     try:
         request, _ = RequestReader(ForwardedFields(())).read(wire)
         if channel is not None:
-            request = request._replace(api_key=AS_CHANNEL)
+            request = request.with_key(AS_CHANNEL)
         runtime = admit(live, request, record, sweep.time())
         sent = _sent(runtime, request, record)
     except Fault as raised:

@@ -5,18 +5,20 @@ Room rule: as `gateway.entry`.
 
 from __future__ import annotations
 
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Final
 
 import orjson
 
+from gateway import errors
 from gateway.entry.language import choose_language
 from gateway.entry.problem import PROBLEM_TYPE, STATUSES, Subject, explanation, problem
-from gateway.entry.request import RequestReader, WireRequest
 from gateway.http.answers import Dates
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Coroutine
 
+    from gateway.entry.request import RequestReader
     from gateway.errors import Fault
     from gateway.handling.pipeline import Pipeline
     from gateway.handling.request_record import RequestRecord
@@ -25,6 +27,10 @@ if TYPE_CHECKING:
 
 __all__ = ["Door"]
 
+_DOUBTFUL: Final = frozenset((errors.MALFORMED_REQUEST, errors.HEADER_REFUSED))
+"""After these the connection ends: a proxy in front may see other requests in what follows."""
+
+_PROBLEM: Final = b"Content-Type: application/problem+json\r\n"
 _JSON: Final = b"Content-Type: application/json\r\n"
 
 
@@ -39,27 +45,30 @@ class Door:
         self._clock = clock
         self._dates = Dates()
 
-    async def handle(self, exchange: Exchange) -> None:
+    def handle(self, exchange: Exchange) -> Coroutine[None, None, None]:
         """Answer one request."""
         if exchange.target.startswith(PROBLEM_TYPE):
-            self._explain(exchange)
-            return
-        await self._pipeline.handle(_EntryCaller(exchange, self._reader, self.date))
+            return self._explain(exchange)
+        return self._pipeline.handle(_EntryCaller(exchange, self._reader, self.date))
 
-    async def refuse(self, exchange: Exchange, fault: Fault) -> None:
+    def refuse(self, exchange: Exchange, fault: Fault) -> Coroutine[None, None, None]:
         """Answer a request that could not be read."""
-        await self._pipeline.refuse(_EntryCaller(exchange, self._reader, self.date), fault)
+        return self._pipeline.refuse(_EntryCaller(exchange, self._reader, self.date), fault)
 
     def date(self) -> bytes:
         """Return the `Date` line of now."""
         return self._dates.line(self._clock())
 
-    def _explain(self, exchange: Exchange) -> None:
+    async def _explain(self, exchange: Exchange) -> None:
+        if exchange.body.length != 0:
+            exchange.keep_alive = False  # its framing was not looked at by the rules of the door
         code = exchange.target[len(PROBLEM_TYPE) :].partition("?")[0]
         text = explanation(code)
-        status = 404 if text is None else 200
-        body = orjson.dumps(text or {"title": "no such cause", "status": 404})
-        exchange.send(status, self.date() + _JSON, body)
+        status, fields = (404, _PROBLEM) if text is None else (200, _JSON)
+        if exchange.method not in ("GET", "HEAD"):
+            status, fields, text = 405, _PROBLEM + b"Allow: GET, HEAD\r\n", None
+        body = orjson.dumps(text or {"title": HTTPStatus(status).phrase, "status": status})
+        exchange.send(status, self.date() + fields, body)
 
 
 class _EntryCaller:
@@ -80,7 +89,8 @@ class _EntryCaller:
 
     @property
     def bytes_in(self) -> int:
-        return self._exchange.body.taken
+        body = self._exchange.body
+        return body.taken if body.taken or not body.complete else body.length or 0
 
     @property
     def bytes_out(self) -> int:
@@ -88,19 +98,10 @@ class _EntryCaller:
 
     def read(self) -> ServiceRequest:
         exchange = self._exchange
-        request, waits = self._reader.read(
-            WireRequest(
-                exchange.method,
-                exchange.target,
-                exchange.headers,
-                exchange.body,
-                exchange.peer,
-                exchange.arrived,
-            )
-        )
+        request, waits = self._reader.read(exchange)
         if waits:
             exchange.allow_continue()
-        self._fields = b"Via: 1.1 gateway\r\nX-Request-Id: %b\r\n" % request.request_id.encode()
+        self._fields = _own_fields(request.request_id)
         return request
 
     def send(self, reply: ServiceReply, body: bytes) -> None:
@@ -121,22 +122,34 @@ class _EntryCaller:
         if self._exchange.begun:
             self._exchange.abort()
             return
+        if record.trace_id == "-":  # it was refused while it was read
+            record.request_id, record.trace_id = self._reader.identify(self._exchange.headers)
+            self._fields = _own_fields(record.request_id)
+        if fault.cause in _DOUBTFUL:
+            self._exchange.keep_alive = False
         runtime = record.service
         subject = Subject(
             None if runtime is None else runtime.id,
             None if runtime is None else runtime.department.department,
-            record.trace_id if record.trace_id != "-" else record.request_id,
+            record.trace_id,
         )
         answer = problem(fault, subject, choose_language(self._accept_language()))
-        self.status = STATUSES[fault.cause].status
+        self.status = answer.status
         self._exchange.send(answer.status, answer.fields + self._date() + self._fields, answer.body)
+
+    def lose(self, fault: Fault) -> None:
+        if not self._exchange.begun:
+            self.status = STATUSES[fault.cause].status
 
     def _reply_fields(self, reply: ServiceReply) -> bytes:
         fields = reply.fields + self._fields
         return fields if reply.dated else fields + self._date()
 
-    def _accept_language(self) -> bytes | None:
-        for name, value in self._exchange.headers:
-            if name.lower() == b"accept-language":
-                return value
-        return None
+    def _accept_language(self) -> bytes:
+        """All lines of the field are one list (RFC 9110 §5.3)."""
+        headers = self._exchange.headers
+        return b",".join(value for name, value in headers if name.lower() == b"accept-language")
+
+
+def _own_fields(request_id: str) -> bytes:
+    return b"Via: 1.1 gateway\r\nX-Request-Id: %b\r\n" % request_id.encode("ascii")

@@ -7,7 +7,7 @@ caller is a configured proxy; from anybody else it is replaced.
 from __future__ import annotations
 
 import re
-from ipaddress import IPv4Network, IPv6Network, ip_address
+from ipaddress import IPv4Network, IPv6Address, IPv6Network, ip_address
 from typing import Final
 
 from gateway import errors
@@ -15,7 +15,9 @@ from gateway.errors import Fault
 
 __all__ = ["ForwardedFields"]
 
-_HOST: Final = re.compile(rb"[A-Za-z0-9._:\[\]-]{0,255}")
+_HOST: Final = re.compile(
+    rb"(?=.{0,255}\Z)(?:\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._~-]*)(?::[0-9]{0,5})?"
+)
 _CACHED: Final = 4096
 
 Consumed = dict[bytes, bytes]
@@ -59,6 +61,8 @@ def _within(peer: str, networks: tuple[IPv4Network | IPv6Network, ...]) -> bool:
         address = ip_address(peer)
     except ValueError:
         return False
+    if isinstance(address, IPv6Address):
+        address = address.ipv4_mapped or address  # how IPv4 looks to a listener on `::`
     return any(address in network for network in networks)
 
 
@@ -68,8 +72,10 @@ def _appended(peer: str, host: bytes, consumed: Consumed) -> bytes:
         raise Fault(errors.MALFORMED_REQUEST)
     proto = b"https" if consumed.get(b"x-forwarded-proto", b"").lower() == b"https" else b"http"
     chain = consumed.get(b"x-forwarded-for")
-    element = _element(peer, host, proto)
     earlier = consumed.get(b"forwarded")
+    if earlier is None and chain is not None:
+        earlier = _elements(chain)
+    element = _element(peer, host, proto)
     return _lines(
         element if earlier is None else earlier + b", " + element,
         peer.encode() if chain is None else chain + b", " + peer.encode(),
@@ -78,14 +84,28 @@ def _appended(peer: str, host: bytes, consumed: Consumed) -> bytes:
     )
 
 
+def _elements(chain: bytes) -> bytes:
+    """What `X-Forwarded-For` says, as `Forwarded` says it (RFC 7239 §7.4)."""
+    nodes = (node.strip() for node in chain.decode("latin-1").split(","))
+    return b", ".join(b"for=" + _node(node) for node in nodes)
+
+
 def _element(peer: str, host: bytes, proto: bytes) -> bytes:
-    """One hop as RFC 7239 §4 writes it; IPv6 addresses stand in brackets and quotes (§6)."""
-    node = f'"[{peer}]"' if ":" in peer else peer or "unknown"
-    return b'for=%b;host="%b";proto=%b' % (node.encode(), host, proto)
+    """One hop as RFC 7239 §4 writes it."""
+    field = b';host="%b"' % host if host else b""
+    return b"for=%b%b;proto=%b" % (_node(peer), field, proto)
+
+
+def _node(address: str) -> bytes:
+    """An IPv6 address stands in brackets and quotes; what is no address is not known (§6)."""
+    try:
+        version = ip_address(address).version
+    except ValueError:
+        return b"unknown"
+    return (f'"[{address}]"' if version == 6 else address).encode("ascii")
 
 
 def _lines(forwarded: bytes, chain: bytes, proto: bytes, host: bytes) -> bytes:
-    return (
-        b"Forwarded: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\nX-Forwarded-Host: %b\r\n"
-        % (forwarded, chain, proto, host)
-    )
+    lines = b"Forwarded: %b\r\nX-Forwarded-For: %b\r\nX-Forwarded-Proto: %b\r\n"
+    lines %= (forwarded, chain, proto)
+    return lines + b"X-Forwarded-Host: %b\r\n" % host if host else lines

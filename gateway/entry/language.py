@@ -14,11 +14,11 @@ Language = Literal["zh", "en"]
 _DEFAULT: Final[Language] = "zh"
 
 
-def choose_language(accept: bytes | None) -> Language:
+def choose_language(accept: bytes) -> Language:
     """Return the language with the highest weight; broken parts are ignored."""
     best: Language = _DEFAULT
     weight = 0.0
-    for part in (accept or b"").decode("latin-1").split(","):
+    for part in accept.decode("latin-1").split(","):
         tag, _, parameters = part.strip().lower().partition(";")
         language = _language(tag.strip())
         quality = _quality(parameters)

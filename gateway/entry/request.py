@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import random
 import re
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway import errors
-from gateway.entry.target import read_target, split_target
+from gateway.entry.target import authority, read_target
 from gateway.errors import Fault
 from gateway.http.headers import HeaderRules, SortedHeaders
 from gateway.message import ServiceRequest
@@ -19,6 +19,7 @@ from gateway.telemetry.trace import incoming
 if TYPE_CHECKING:
     from gateway.entry.forwarded import ForwardedFields
     from gateway.message import Body, RawHeaders
+    from gateway.telemetry.trace import TraceContext
 
 __all__ = ["CONSUMED", "RESERVED", "RequestReader", "WireRequest"]
 
@@ -29,27 +30,27 @@ CONSUMED: Final = (
 )  # fmt: skip
 """Headers that the door reads and does not pass on as they came."""
 
-RESERVED: Final = b"x-gateway-"
-"""The gateway's own header names towards departments; from outside they are dropped."""
+RESERVED: Final = (b"x-gateway-", b"x-forwarded-")
+"""How header names begin in which only the gateway speaks to departments; those of `CONSUMED` that
+begin so are made anew, others from outside are dropped."""
 
 _SINGLE: Final = frozenset((b"x-api-key", b"x-service-id", b"expect", b"host"))
+_NAMING: Final = frozenset((b"x-request-id", b"traceparent"))
 _REQUEST_ID: Final = re.compile(rb"[A-Za-z0-9._-]{1,128}")
 
 
-class WireRequest:
+class WireRequest(Protocol):
     """What the reader needs of a request, wherever it came from."""
 
-    __slots__ = ("arrived", "body", "headers", "method", "peer", "target")
+    method: str
+    target: str
+    headers: RawHeaders
+    peer: str
+    arrived: float
 
-    def __init__(
-        self, method: str, target: str, headers: RawHeaders, body: Body, peer: str, arrived: float
-    ) -> None:
-        self.method = method
-        self.target = target
-        self.headers = headers
-        self.body = body
-        self.peer = peer
-        self.arrived = arrived
+    @property
+    def body(self) -> Body:
+        """The body, whole or on its way."""
 
 
 class RequestReader:
@@ -62,19 +63,14 @@ class RequestReader:
 
     def read(self, wire: WireRequest) -> tuple[ServiceRequest, bool]:
         """Return the request and whether it waits for `100 Continue`; raises `Fault`."""
-        path, query = split_target(wire.target)
         sorted_headers = self._rules.sort(wire.headers)
         consumed = sorted_headers.consumed
         if sorted_headers.repeated & _SINGLE:
             raise Fault(errors.HEADER_REFUSED)
-        target = read_target(path, query, consumed.get(b"x-service-id"))
-        state = consumed.get(b"tracestate")
-        trace = incoming(
-            consumed.get(b"traceparent"),
-            () if state is None else (state,),
-            self._bits(128) or 1,
-            self._bits(64) or 1,
-        )
+        if not wire.target.startswith("/"):
+            _check_authority(wire.target, consumed)
+        target = read_target(wire.target, consumed.get(b"x-service-id"))
+        trace = self._trace(consumed)
         request_id = self._request_id(consumed.get(b"x-request-id"))
         request = ServiceRequest(
             target.service_id,
@@ -92,6 +88,20 @@ class RequestReader:
             trace.tracestate,
         )
         return request, _waits_for_continue(consumed.get(b"expect"))
+
+    def identify(self, headers: RawHeaders) -> tuple[str, str]:
+        """Return request ID and trace ID of a request that is refused before `read` is done."""
+        given = {lower: value for name, value in headers if (lower := name.lower()) in _NAMING}
+        return self._request_id(given.get(b"x-request-id")).decode(), self._trace(given).trace_id
+
+    def _trace(self, given: dict[bytes, bytes]) -> TraceContext:
+        state = given.get(b"tracestate")
+        return incoming(
+            given.get(b"traceparent"),
+            () if state is None else (state,),
+            self._bits(128) or 1,
+            self._bits(64) or 1,
+        )
 
     def _fields(
         self,
@@ -121,3 +131,21 @@ def _waits_for_continue(expect: bytes | None) -> bool:
     if expect.lower() != b"100-continue":
         raise Fault(errors.EXPECTATION_FAILED)
     return True
+
+
+def _check_authority(target: str, consumed: dict[bytes, bytes]) -> None:
+    """A target in absolute form and `Host` say the same, or two systems could disagree.
+
+    RFC 9112 §3.2.2 lets the target win; here nobody has to.
+    """
+    named = authority(target)
+    if named is None:
+        return
+    host = consumed.setdefault(b"host", named.encode("latin-1")).decode("latin-1")
+    if _without_port(named) != _without_port(host):
+        raise Fault(errors.MALFORMED_REQUEST)
+
+
+def _without_port(host: str) -> str:
+    """The host in lower case without the port that is its scheme's own."""
+    return host.lower().removesuffix(":80").removesuffix(":443")

@@ -57,7 +57,7 @@ def admit(
     wait = channel.bucket.take(now)
     if wait:
         raise _rate_fault(channel, wait, now)
-    if not runtime.department.in_flight.enter():
+    if not runtime.in_flight.enter():
         raise Fault(errors.DEPARTMENT_BUSY, retry_after=1.0)
     record.in_flight = True
     return runtime

@@ -22,8 +22,9 @@ if TYPE_CHECKING:
 
     from gateway.handling.request_record import RequestRecord
     from gateway.handling.route_runtime import EndpointRuntime, HttpRuntime
+    from gateway.http.client import DepartmentConnection
     from gateway.http.parsing import AnswerHead
-    from gateway.message import Body, ServiceRequest
+    from gateway.message import ServiceRequest
 
 __all__ = ["HttpDelivery", "department_fields", "department_target"]
 
@@ -48,53 +49,51 @@ class HttpDelivery:
         self._clock = clock
 
     async def deliver(
-        self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord
+        self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord, now: float
     ) -> ServiceReply:
         """Return the answer of one attempt; the record keeps that attempt open until settled."""
         body = request.body
-        http.budget.requested(self._clock())
+        http.budget.requested(now)
         while True:
             try:
-                return await self._attempt(http, request, body, record)
+                endpoint = _begin(http, record, now)
+                connection = endpoint.pool.take()
+                if connection is None:
+                    connection = await self._connect(http, endpoint, record, now)
+                record.connection = connection
+                answer = await connection.send(
+                    _head(http, endpoint, request, record, now),
+                    body,
+                    request.method,
+                    http.first_byte_limit,
+                )
             except Fault as fault:
+                if record.ticket:
+                    self._count_wait(record, now)
                 http.settle(record, _outcome(fault), self._clock())
                 pause = backoff(record.attempts, random.random())  # noqa: S311  # jitter
                 if not self._may_repeat(http, request, record, _Failure(fault, body.taken, pause)):
                     raise
+            except asyncio.CancelledError:
+                self._count_wait(record, now)
+                raise
+            else:
+                self._count_wait(record, now)
+                record.failed_answer = answer.status >= 500
+                return _reply(answer, request.method, connection)
             await asyncio.sleep(pause)
+            now = self._clock()
 
-    async def _attempt(
-        self, http: HttpRuntime, request: ServiceRequest, body: Body, record: RequestRecord
-    ) -> ServiceReply:
-        start = self._clock()
-        record.ticket = http.breaker.permit(start)
-        if not record.ticket:
-            raise Fault(errors.CIRCUIT_OPEN, retry_after=http.breaker.retry_after(start))
-        endpoint = _choose(http, record, start)
-        first_byte = http.backend.first_byte
-        try:
-            connection = endpoint.pool.take()
-            if connection is None:
-                record.waits_for = errors.CONNECT_TIMEOUT
-                connection = await endpoint.pool.connect(start + http.backend.connect)
-                record.waits_for = errors.ANSWER_TIMEOUT
-            record.connection = connection
-            answer = await connection.ask(
-                request_head(
-                    request.method,
-                    department_target(http.prefix, request),
-                    endpoint.pool.host_field,
-                    request.fields,
-                    department_fields(record.channel, record.deadline - start, record.attempts),
-                ),
-                body,
-                request.method,
-                first_byte if first_byte < record.deadline - start else None,
-            )
-        finally:
-            record.department_time = (record.department_time or 0.0) + self._clock() - start
-        record.failed_answer = answer.status >= 500
-        return _reply(answer, request.method)
+    async def _connect(
+        self, http: HttpRuntime, endpoint: EndpointRuntime, record: RequestRecord, now: float
+    ) -> DepartmentConnection:
+        record.waits_for = errors.CONNECT_TIMEOUT
+        connection = await endpoint.pool.connect(now + http.backend.connect)
+        record.waits_for = errors.ANSWER_TIMEOUT
+        return connection
+
+    def _count_wait(self, record: RequestRecord, start: float) -> None:
+        record.department_time = (record.department_time or 0.0) + self._clock() - start
 
     def _may_repeat(
         self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord, failure: _Failure
@@ -137,12 +136,32 @@ def department_fields(channel: str, time_left: float, attempt: int) -> bytes:
     """What the gateway tells the department about the request: who asks, how long it may take."""
     return (
         f"X-Gateway-Channel: {channel}\r\n"
-        f"X-Gateway-Timeout-Ms: {int(time_left * 1000)}\r\n"
+        f"X-Gateway-Timeout-Ms: {max(0, int(time_left * 1000))}\r\n"
         f"X-Gateway-Attempt: {attempt}\r\n"
     ).encode("ascii")
 
 
-def _choose(http: HttpRuntime, record: RequestRecord, now: float) -> EndpointRuntime:
+def _head(
+    http: HttpRuntime,
+    endpoint: EndpointRuntime,
+    request: ServiceRequest,
+    record: RequestRecord,
+    now: float,
+) -> bytes:
+    return request_head(
+        request.method,
+        department_target(http.prefix, request),
+        endpoint.pool.host_field,
+        request.fields,
+        department_fields(record.channel, record.deadline - now, record.attempts),
+    )
+
+
+def _begin(http: HttpRuntime, record: RequestRecord, now: float) -> EndpointRuntime:
+    """Ask the breaker and choose an endpoint: the attempt is open from here on."""
+    record.ticket = http.breaker.permit(now)
+    if not record.ticket:
+        raise Fault(errors.CIRCUIT_OPEN, retry_after=http.breaker.retry_after(now))
     endpoints = http.endpoints
     index = 0
     if len(endpoints) > 1:
@@ -157,14 +176,18 @@ def _choose(http: HttpRuntime, record: RequestRecord, now: float) -> EndpointRun
     return endpoint
 
 
-def _reply(answer: AnswerHead, method: str) -> ServiceReply:
-    fields, dated = answer_fields(answer.headers)
+def _reply(answer: AnswerHead, method: str, connection: DepartmentConnection) -> ServiceReply:
+    try:
+        fields, dated = answer_fields(answer.headers)
+    except Fault:
+        connection.abort()  # its framing is in doubt: nobody may get what follows
+        raise
     if method == "HEAD" and answer.length is not None:
         # The length belongs to what GET would answer; there are no bytes to go with it.
         fields += b"Content-Length: %d\r\n" % answer.length
-    return ServiceReply(answer.status, fields, answer.body, dated)
+    return ServiceReply(answer.status, fields, answer.body, dated=dated)
 
 
 def _outcome(fault: Fault) -> Outcome:
-    failed = fault.cause.side is errors.Side.DEPARTMENT and fault.cause is not errors.CIRCUIT_OPEN
+    failed = fault.cause.side is errors.Side.DEPARTMENT
     return Outcome.FAILURE if failed else Outcome.ABANDONED

@@ -7,7 +7,7 @@ else; a reply is expected before its request is produced.
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 import orjson
 
@@ -38,11 +38,14 @@ _NO_KAFKA: Final = errors.Text(
 )
 
 
-class KafkaLink(NamedTuple):
+class KafkaLink:
     """The way to the brokers: one producer and one inbox for all services."""
 
-    producer: SupervisedProducer
-    inbox: ReplyInbox
+    __slots__ = ("inbox", "producer")
+
+    def __init__(self, producer: SupervisedProducer, inbox: ReplyInbox) -> None:
+        self.producer: Final = producer
+        self.inbox: Final = inbox
 
 
 class KafkaDelivery:

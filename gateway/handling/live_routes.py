@@ -8,8 +8,7 @@ bucket, counters. What is no longer used ends by itself when its last request ha
 from __future__ import annotations
 
 import ssl
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.handling.admission import key_digest
 from gateway.handling.route_runtime import (
@@ -36,17 +35,28 @@ ChannelKeys = dict[str, tuple[bytes, ...]]
 _PoolKey = tuple[str, str, str, int, float]
 
 
-@dataclass(frozen=True, slots=True)
 class LiveRoutes:
     """One version. `keys` finds digest and channel by a key's digest; `pools` are all in use."""
 
-    routes: Routes
-    table: RouteTable
-    services: Mapping[str, ServiceRuntime]
-    channels: Mapping[str, ChannelRuntime]
-    departments: Mapping[str, DepartmentRuntime]
-    keys: Mapping[bytes, tuple[bytes, ChannelRuntime]]
-    pools: Mapping[_PoolKey, ConnectionPool]
+    __slots__ = ("channels", "departments", "keys", "pools", "routes", "services", "table")
+
+    def __init__(
+        self,
+        routes: Routes,
+        table: RouteTable,
+        services: dict[str, ServiceRuntime],
+        channels: dict[str, ChannelRuntime],
+        departments: dict[str, DepartmentRuntime],
+        keys: dict[bytes, tuple[bytes, ChannelRuntime]],
+        pools: dict[_PoolKey, ConnectionPool],
+    ) -> None:
+        self.routes: Final = routes
+        self.table: Final = table
+        self.services: Final = services
+        self.channels: Final = channels
+        self.departments: Final = departments
+        self.keys: Final = keys
+        self.pools: Final = pools
 
 
 class RouteBoard:

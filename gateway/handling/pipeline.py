@@ -43,6 +43,8 @@ HTTP_STEPS: Final = (
 KAFKA_STEPS: Final = ("deadline", "record key", "broker", "reply")
 """What follows admission, in the order of `Pipeline.handle` and the two deliveries."""
 
+_UNKNOWN: Final = ("-", "-", "-")
+
 _log = logging.getLogger("gateway.handling")
 
 
@@ -57,10 +59,12 @@ class Caller(Protocol):
     status: int
 
     @property
-    def bytes_in(self) -> int: ...
+    def bytes_in(self) -> int:
+        """Bytes of the request's body that were taken."""
 
     @property
-    def bytes_out(self) -> int: ...
+    def bytes_out(self) -> int:
+        """Bytes that were written, heads included."""
 
     def read(self) -> ServiceRequest:
         """Return the request; raises `Fault` when it breaks the rules of the door."""
@@ -79,6 +83,9 @@ class Caller(Protocol):
 
     def refuse(self, fault: Fault, record: RequestRecord) -> None:
         """Answer with a problem, or break off an answer that has begun."""
+
+    def lose(self, fault: Fault) -> None:
+        """Nobody is there to be answered: only note what it would have been."""
 
 
 class Pipeline:
@@ -113,11 +120,12 @@ class Pipeline:
             request = caller.read()
             record.request_id, record.trace_id = request.request_id, request.trace_id
             routes = self._board.current
-            runtime = admit(routes, request, record, self._clock())
+            now = self._clock()
+            runtime = admit(routes, request, record, now)
             record.deadline = caller.arrived + runtime.service.timeout
             deadline = Deadline(self._sweep, record.deadline)
             if runtime.http is not None:
-                reply = await self._http.deliver(runtime.http, request, record)
+                reply = await self._http.deliver(runtime.http, request, record, now)
             else:
                 reply = await self._kafka.deliver(runtime, request, record)
             if isinstance(reply.body, bytes):
@@ -129,6 +137,7 @@ class Pipeline:
         except CancelledError:
             if request is None or deadline is None or not deadline.caught():
                 record.fault = Fault(errors.DRAINING if self.draining else errors.CALLER_GONE)
+                caller.lose(record.fault)
                 raise
             cause = errors.BODY_TIMEOUT if request.body.waiting else record.waits_for
             self._refuse(caller, Fault(cause, may_have_been_sent=True), record)
@@ -172,30 +181,31 @@ class Pipeline:
         """Every request ends here once: the books are closed, counted and written."""
         now = self._clock()
         runtime, fault = record.service, record.fault
-        if runtime is not None:
-            if runtime.http is not None and record.ticket:
+        if runtime is None:
+            meter, labels = self._metrics.unknown, _UNKNOWN
+        else:
+            meter, labels = runtime.meter, runtime.labels
+            if record.ticket and runtime.http is not None:
                 runtime.http.settle(record, _outcome(record), now)
             if record.in_flight:
-                runtime.department.in_flight.leave()
-            meter = runtime.meter
-        else:
-            meter = self._metrics.unknown
-        cause = "none" if fault is None else fault.cause.code
+                runtime.in_flight.leave()
+        cause, side = ("none", None) if fault is None else (fault.cause.code, fault.cause.side)
         duration = now - record.arrived
         meter.finished(record.channel, cause, duration, record.department_time)
+        service, department, transport = labels
         self._log.write(
             RequestLine(
                 self._wall_clock(),
                 record.request_id,
                 record.trace_id,
                 record.channel,
-                "-" if runtime is None else runtime.id,
-                "-" if runtime is None else runtime.department.department.id,
-                "-" if runtime is None else runtime.service.transport,
+                service,
+                department,
+                transport,
                 record.method,
                 caller.status,
                 cause,
-                None if fault is None else fault.cause.side,
+                side,
                 duration,
                 record.department_time,
                 record.attempts,

@@ -90,7 +90,8 @@ class EndpointRuntime:
 class HttpRuntime:
     """What an HTTP service decides with, and its endpoints."""
 
-    __slots__ = ("backend", "balancer", "breaker", "budget", "endpoints", "prefix")
+    __slots__ = ("backend", "balancer", "breaker", "budget", "endpoints", "first_byte_limit",
+                 "prefix")  # fmt: skip
 
     def __init__(
         self,
@@ -101,6 +102,9 @@ class HttpRuntime:
     ) -> None:
         self.backend = backend
         self.prefix = backend.path.rstrip("/")
+        # A limit on the first byte that the total deadline covers anyway needs no watching.
+        limit = backend.first_byte
+        self.first_byte_limit = limit if limit < service.timeout else None
         if previous is None:
             self.breaker = CircuitBreaker(service.breaker)
             self.budget = RetryBudget(service.retry_budget)
@@ -136,9 +140,12 @@ class HttpRuntime:
 
 
 class ServiceRuntime:
-    """A service as it runs: exactly one of `http` and `kafka` is set."""
+    """A service as it runs: exactly one of `http` and `kafka` is set.
 
-    __slots__ = ("department", "http", "id", "kafka", "meter", "service")
+    `labels` are service, department and transport as the request log names them.
+    """
+
+    __slots__ = ("department", "http", "id", "in_flight", "kafka", "labels", "meter", "service")
 
     def __init__(
         self,
@@ -151,6 +158,8 @@ class ServiceRuntime:
         self.service = service
         self.id = service.id
         self.department = department
+        self.in_flight = department.in_flight
         self.http = http
         self.kafka = kafka
         self.meter = meter
+        self.labels = (service.id, department.department.id, service.transport)

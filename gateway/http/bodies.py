@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
     from gateway.sweep import Sweep
 
-__all__ = ["ANSWER_BODY", "BUFFER", "REQUEST_BODY", "SILENCE", "BodyCauses", "WireBody"]
+__all__ = ["ANSWER_BODY", "BUFFER", "REQUEST_BODY", "SILENCE", "BodyRules", "WireBody"]
 
 SILENCE: Final = 15.0
 """Seconds without a byte after which a body's sender is given up."""
@@ -27,18 +27,19 @@ BUFFER: Final = 128 << 10
 """Bytes that may wait for a body's reader before its connection is held."""
 
 
-class BodyCauses(NamedTuple):
-    """What it is called when a body's sender stalls or breaks off."""
+class BodyRules(NamedTuple):
+    """What it is called when a body's sender stalls (for `silence` seconds) or breaks off."""
 
     stalled: Cause
     broken: Cause
     may_have_been_sent: bool
+    silence: float = SILENCE
 
 
-REQUEST_BODY: Final = BodyCauses(
+REQUEST_BODY: Final = BodyRules(
     errors.BODY_TIMEOUT, errors.BODY_INCOMPLETE, may_have_been_sent=False
 )
-ANSWER_BODY: Final = BodyCauses(
+ANSWER_BODY: Final = BodyRules(
     errors.ANSWER_TIMEOUT, errors.ANSWER_INCOMPLETE, may_have_been_sent=True
 )
 
@@ -50,16 +51,16 @@ class WireBody:
     the first wait for bytes, which is when `100 Continue` has to go out (RFC 9110 §10.1.1).
     """
 
-    __slots__ = ("_causes", "_connection", "_fault", "_held", "_pieces", "_size", "_sweep",
+    __slots__ = ("_connection", "_fault", "_held", "_pieces", "_rules", "_size", "_sweep",
                  "_waiter", "awaited", "complete", "deadline", "length", "limit", "taken",
                  "ticket")  # fmt: skip
 
     def __init__(
-        self, connection: Connection, length: int | None, sweep: Sweep, causes: BodyCauses
+        self, connection: Connection, length: int | None, sweep: Sweep, rules: BodyRules
     ) -> None:
         self._connection = connection
         self._sweep = sweep
-        self._causes = causes
+        self._rules = rules
         self._pieces: list[bytes] = []
         self._size = 0
         self._held = False
@@ -98,7 +99,7 @@ class WireBody:
             self.awaited()
             self.awaited = None
         self._waiter = self._connection.new_waiter()
-        self.deadline = self._sweep.time() + SILENCE
+        self.deadline = self._sweep.time() + self._rules.silence
         self._sweep.watch(self)
         try:
             await self._waiter
@@ -143,11 +144,11 @@ class WireBody:
 
     def break_off(self) -> None:
         """The sender is gone."""
-        self.fail(Fault(self._causes.broken, may_have_been_sent=self._causes.may_have_been_sent))
+        self.fail(Fault(self._rules.broken, may_have_been_sent=self._rules.may_have_been_sent))
 
     def expire(self) -> None:
         """The sender has been silent for too long."""
-        self.fail(Fault(self._causes.stalled, may_have_been_sent=self._causes.may_have_been_sent))
+        self.fail(Fault(self._rules.stalled, may_have_been_sent=self._rules.may_have_been_sent))
 
     def _wake(self) -> None:
         if self._waiter is not None and not self._waiter.done():

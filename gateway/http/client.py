@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from gateway import errors
 from gateway.errors import Cause, Fault
 from gateway.http.answers import CHUNK_END, chunk
-from gateway.http.bodies import WireBody
+from gateway.http.bodies import ANSWER_BODY, BodyRules, WireBody
 from gateway.http.connection import Connection
 from gateway.http.parsing import AnswerHead, AnswerParser
 
@@ -50,10 +50,12 @@ class DepartmentConnection(Connection):
     __slots__ = ("_answer", "_first_byte", "_parser", "_pump", "_sweep", "_waiter", "busy",
                  "deadline", "ticket")  # fmt: skip
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, sweep: Sweep) -> None:
+    def __init__(
+        self, loop: asyncio.AbstractEventLoop, sweep: Sweep, rules: BodyRules = ANSWER_BODY
+    ) -> None:
         super().__init__(loop)
         self._sweep = sweep
-        self._parser = AnswerParser(self, sweep)
+        self._parser = AnswerParser(self, sweep, rules)
         self._waiter: asyncio.Future[AnswerHead] | None = None
         self._answer: AnswerHead | None = None
         self._pump: asyncio.Task[None] | None = None
@@ -64,21 +66,22 @@ class DepartmentConnection(Connection):
 
     # --- one request --------------------------------------------------------------------------
 
-    async def ask(
+    def send(
         self, head: bytes, body: Body, method: str, first_byte: float | None
-    ) -> AnswerHead:
-        """Send a request and return the head of the answer.
+    ) -> asyncio.Future[AnswerHead]:
+        """Send a request; the future that is returned has the head of the answer.
 
         `head` is the whole head but for the body's framing and the empty line, which are added.
         `first_byte` is how long the answer may take to begin once the request is out, in seconds;
-        None when a shorter limit holds anyway. Raises `Fault`; `may_have_been_sent` is true once a
-        byte was written.
+        None when a shorter limit holds anyway. The future raises `Fault`, whose
+        `may_have_been_sent` is true once a byte was written. `release` has to follow.
         """
-        if self.transport is None:
-            raise Fault(errors.CONNECTION_LOST)
-        self.busy = True
-        self._parser.bodiless = method == "HEAD"
         waiter: asyncio.Future[AnswerHead] = self._loop.create_future()
+        if self.transport is None:
+            waiter.set_exception(Fault(errors.CONNECTION_LOST))
+            return waiter
+        self.busy = True
+        self._parser.expect(method)
         self._waiter = waiter
         data = body.read_available()
         if data is None:
@@ -86,17 +89,13 @@ class DepartmentConnection(Connection):
             self._pump = self._loop.create_task(self._send_body(body, first_byte))
         else:
             self._write_whole(head, data, method)
-            self._watch(first_byte)
-        try:
-            return await waiter
-        finally:
-            self._waiter = None
-            if self._first_byte is not None:
-                self._sweep.forget(self._first_byte)
-                self._first_byte = None
+            if first_byte is not None:
+                self._watch(first_byte)
+        return waiter
 
     def release(self) -> bool:
         """The answer has been read or given up; True when another request can be carried."""
+        self._unwatch()
         answer, self._answer = self._answer, None
         pump, self._pump = self._pump, None
         sent = pump is None or pump.done()
@@ -105,7 +104,8 @@ class DepartmentConnection(Connection):
             or not answer.keep_alive
             or not sent
             or self._parser.body is not None
-            or self.transport is None
+            or self._holds
+            or not self.connected
         ):
             if pump is not None:
                 pump.cancel()  # the department has answered without wanting the rest
@@ -144,12 +144,18 @@ class DepartmentConnection(Connection):
             return
         if chunked:
             self.put(CHUNK_END)
-        self._watch(first_byte)
-
-    def _watch(self, first_byte: float | None) -> None:
         if first_byte is not None and self._waiter is not None:
-            self._first_byte = _FirstByte(self, self._sweep.time() + first_byte)
-            self._sweep.watch(self._first_byte)
+            self._watch(first_byte)
+
+    def _watch(self, first_byte: float) -> None:
+        self._first_byte = _FirstByte(self, self._sweep.time() + first_byte)
+        self._sweep.watch(self._first_byte)
+
+    def _unwatch(self) -> None:
+        self._waiter = None
+        if self._first_byte is not None:
+            self._sweep.forget(self._first_byte)
+            self._first_byte = None
 
     # --- receiving ----------------------------------------------------------------------------
 
@@ -171,6 +177,7 @@ class DepartmentConnection(Connection):
         waiter = self._waiter
         if answer is not None and waiter is not None and not waiter.done():
             self._answer = answer
+            self._unwatch()
             waiter.set_result(answer)
 
     def fail(self, fault: Fault) -> None:
@@ -186,13 +193,13 @@ class DepartmentConnection(Connection):
 
     def eof_received(self) -> bool:
         """The department sends no more: the end of a body that only the end tells."""
-        self._parser.end()
+        self._parser.end(clean=True)
         return False
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
         self._sweep.forget(self)
-        self._parser.end()
+        self._parser.end(clean=False)
         cause: Cause = errors.CONNECTION_LOST if self._answer is None else errors.ANSWER_INCOMPLETE
         self.fail(Fault(cause, may_have_been_sent=True))
 

@@ -7,7 +7,9 @@ is slow; nothing is buffered without bound.
 from __future__ import annotations
 
 import asyncio
+import struct
 from enum import IntFlag
+from socket import SO_LINGER, SOL_SOCKET
 from typing import cast
 
 __all__ = ["Connection", "Hold"]
@@ -35,7 +37,7 @@ class Connection(asyncio.Protocol):
 
     @property
     def connected(self) -> bool:
-        return self.transport is not None
+        return self.transport is not None and not self.transport.is_closing()
 
     @property
     def writing_paused(self) -> bool:
@@ -61,6 +63,13 @@ class Connection(asyncio.Protocol):
     def abort(self) -> None:
         """Close without sending what is still buffered."""
         if self.transport is not None:
+            self.transport.abort()
+
+    def reset(self) -> None:
+        """Break the connection so that the peer cannot take it for an ordinary end (RST)."""
+        if self.transport is not None:
+            linger = struct.pack("ii", 1, 0)
+            self.transport.get_extra_info("socket").setsockopt(SOL_SOCKET, SO_LINGER, linger)
             self.transport.abort()
 
     def hold(self, reason: Hold) -> None:

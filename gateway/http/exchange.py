@@ -29,9 +29,9 @@ class Exchange:
     for the whole.
     """
 
-    __slots__ = ("_bodiless", "_chunked", "_connection", "_old", "_waits_for_continue",
-                 "answered", "arrived", "begun", "body", "bytes_out", "headers", "keep_alive",
-                 "method", "peer", "target")  # fmt: skip
+    __slots__ = ("_bodiless", "_chunked", "_connection", "_old", "_until_end",
+                 "_waits_for_continue", "answered", "arrived", "begun", "body", "bytes_out",
+                 "headers", "keep_alive", "method", "peer", "target")  # fmt: skip
 
     def __init__(self, connection: CallerConnection, head: RequestHead, arrived: float) -> None:
         self._connection = connection
@@ -48,6 +48,7 @@ class Exchange:
         self.bytes_out = 0
         self._chunked = False
         self._bodiless = False
+        self._until_end = False
         self._waits_for_continue = False
 
     def allow_continue(self) -> None:
@@ -61,15 +62,19 @@ class Exchange:
         if not self.body.complete:
             self.keep_alive = False
         self.begun = self.answered = True
-        length = b"" if status == 204 else b"Content-Length: %d\r\n" % len(body)
         if is_bodiless(self.method, status):
-            if not body:
-                length = b""
-            body = b""
-        self._put(
-            b"%b%b%b%b\r\n%b"
-            % (status_line(status), fields, length, self._connection_field(), body)
-        )
+            if body and status != 204:
+                fields += b"Content-Length: %d\r\n" % len(body)
+            data = b"%b%b%b\r\n" % (status_line(status), fields, self._connection_field())
+        else:
+            data = b"%b%bContent-Length: %d\r\n%b\r\n%b" % (
+                status_line(status),
+                fields,
+                len(body),
+                self._connection_field(),
+                body,
+            )
+        self._put(data)
 
     def begin(self, status: int, fields: bytes, length: int | None) -> None:
         """Send the head; `length` bytes will follow, or an unknown number (None)."""
@@ -81,6 +86,7 @@ class Exchange:
                 head += b"Content-Length: %d\r\n" % length
         elif not self._bodiless:
             if self._old:
+                self._until_end = True
                 self.keep_alive = False
             else:
                 self._chunked = True
@@ -103,7 +109,10 @@ class Exchange:
 
     def abort(self) -> None:
         """Break the connection: the caller must not take what it has for the whole answer."""
-        self._connection.abort()
+        if self._until_end:
+            self._connection.reset()  # an ordinary end would make the part a whole
+        else:
+            self._connection.abort()
 
     def _put(self, data: bytes) -> None:
         self.bytes_out += len(data)

@@ -6,10 +6,11 @@ itself consumes is told by the caller of this module; hop-by-hop names are HTTP'
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gateway import errors
 from gateway.errors import Fault
+from gateway.message import HeaderLines
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -27,7 +28,7 @@ _DATE: Final = 5
 
 _HOP_BY_HOP: Final = (
     b"keep-alive", b"proxy-connection", b"proxy-authenticate", b"proxy-authorization", b"te",
-    b"trailer", b"upgrade", b"content-length",
+    b"trailer", b"upgrade", b"http2-settings", b"content-length",
 )  # fmt: skip
 
 _ORDINARY: Final = (  # no rule concerns them; listed so that one lookup tells
@@ -38,30 +39,40 @@ _ORDINARY: Final = (  # no rule concerns them; listed so that one lookup tells
     b"set-cookie", b"user-agent", b"vary",
 )  # fmt: skip
 
+_FRAMING: Final = frozenset((b"content-length", b"transfer-encoding", b"host"))
+"""What `Connection` cannot take away: the framing stays what the parser has read."""
+
 _PLAIN_CONNECTION: Final = frozenset((b"keep-alive", b"close", b"Keep-Alive", b"Close", b""))
 
 
-class SortedHeaders(NamedTuple):
+class SortedHeaders:
     """`passed` is the block of lines for the other side; `consumed` what the gateway keeps.
 
     A consumed name that came twice is in `repeated` as well, with its values joined by a comma.
     """
 
-    passed: bytes
-    consumed: dict[bytes, bytes]
-    repeated: frozenset[bytes]
+    __slots__ = ("consumed", "passed", "repeated")
+
+    def __init__(
+        self, passed: bytes, consumed: dict[bytes, bytes], repeated: frozenset[bytes]
+    ) -> None:
+        self.passed: Final = passed
+        self.consumed: Final = consumed
+        self.repeated: Final = repeated
 
 
 class HeaderRules:
     """Sorts request headers into those passed on and those consumed.
 
-    `consumed` are lower-case names; names that begin with `reserved` are dropped, so that nobody
-    outside can speak in the gateway's own name.
+    `consumed` are lower-case names; other names that begin with one of `reserved` are dropped, so
+    that nobody outside can speak in the gateway's own name.
     """
 
-    def __init__(self, consumed: Iterable[bytes], reserved: bytes) -> None:
+    def __init__(self, consumed: Iterable[bytes], reserved: tuple[bytes, ...]) -> None:
         self._actions = _actions(consumed)
         self._reserved = reserved
+        # `Connection` names what is for the next hop only. For what is consumed here that is us.
+        self._never_named = _FRAMING.union(consumed)
 
     def sort(self, headers: RawHeaders) -> SortedHeaders:
         """Walk the headers once; raises `Fault` for codings and names that are refused."""
@@ -69,23 +80,28 @@ class HeaderRules:
         passed: list[bytes] = []
         consumed: dict[bytes, bytes] = {}
         repeated: frozenset[bytes] = frozenset()
-        for name, value in headers:
+        coded = False
+        for line in _lines(headers):
+            name, _, rest = line.partition(b":")
             action = actions.get(name)
             if action is None:
                 action = self._unlisted(name)
             if action == _PASS:
-                passed += (name, b": ", value, b"\r\n")
+                passed.append(line)
             elif action == _CONSUME:
                 lower = name.lower()
+                value = rest.strip(b" \t")
                 if lower in consumed:
                     repeated |= {lower}
-                    value = consumed[lower] + b", " + value  # noqa: PLW2901  # the joined value
+                    value = consumed[lower] + b", " + value
                 consumed[lower] = value
             elif action == _CODING:
-                _check_coding(value)
-            elif action == _CONNECTION and value not in _PLAIN_CONNECTION:
-                return self.sort(_without_named(headers))
-        return SortedHeaders(b"".join(passed), consumed, repeated)
+                if coded or not _is_chunked(line):
+                    raise Fault(errors.MALFORMED_REQUEST)
+                coded = True
+            elif action == _CONNECTION and not _is_plain(line):
+                return self.sort(_without_named(headers, self._never_named))
+        return SortedHeaders(_block(passed), consumed, repeated)
 
     def _unlisted(self, name: bytes) -> int:
         lower = name.lower()
@@ -111,44 +127,61 @@ def answer_fields(headers: RawHeaders) -> tuple[bytes, bool]:
     """
     actions = _ANSWER_ACTIONS
     passed: list[bytes] = []
-    dated = False
-    for name, value in headers:
+    dated = coded = False
+    for line in _lines(headers):
+        name = line.partition(b":")[0]
         action = actions.get(name)
         if action is None:
             action = actions.get(name.lower(), _PASS)
         if action == _PASS:
-            passed += (name, b": ", value, b"\r\n")
+            passed.append(line)
         elif action == _DATE:
             dated = True
-            passed += (name, b": ", value, b"\r\n")
+            passed.append(line)
         elif action == _CODING:
-            if value.lower() != b"chunked":
+            if coded or not _is_chunked(line):
                 raise Fault(errors.ANSWER_MALFORMED, may_have_been_sent=True)
-        elif action == _CONNECTION and value not in _PLAIN_CONNECTION:
-            return answer_fields(_without_named(headers))
-    return b"".join(passed), dated
+            coded = True
+        elif action == _CONNECTION and not _is_plain(line):
+            return answer_fields(_without_named(headers, _FRAMING))
+    return _block(passed), dated
 
 
-def request_head(method: str, target: str, host_field: bytes, *fields: bytes) -> bytes:
+def _is_chunked(line: bytes) -> bool:
+    return line.partition(b":")[2].strip(b" \t").lower() == b"chunked"
+
+
+def _is_plain(line: bytes) -> bool:
+    """Whether a `Connection` line names no header."""
+    return line.partition(b":")[2].strip(b" \t") in _PLAIN_CONNECTION
+
+
+def _lines(headers: RawHeaders) -> list[bytes]:
+    return headers.lines if isinstance(headers, HeaderLines) else HeaderLines.of(headers).lines
+
+
+def _block(lines: list[bytes]) -> bytes:
+    """Every line ended, so that blocks can be put one behind the other."""
+    lines.append(b"")
+    return b"\r\n".join(lines)
+
+
+def request_head(
+    method: str, target: str, host_field: bytes, fields: bytes, more_fields: bytes
+) -> bytes:
     """Return request line and header lines, without the end of the head."""
     line = f"{method} {target} HTTP/1.1\r\n".encode("latin-1")
-    return b"".join((line, host_field, *fields))
+    return b"%b%b%b%b" % (line, host_field, fields, more_fields)
 
 
-def _without_named(headers: RawHeaders) -> RawHeaders:
-    """Drop every `Connection` field and all that they name (RFC 9110 §7.6.1)."""
+def _without_named(headers: RawHeaders, never: frozenset[bytes]) -> RawHeaders:
+    """Drop every `Connection` field and all that they name (RFC 9110 §7.6.1) but for `never`."""
     named = {b"connection"}
     for name, value in headers:
         if name.lower() == b"connection":
             named |= {token.strip().lower() for token in value.split(b",")}
-    # What a caller names is for the next hop only, which is us: framing stays what it is.
-    named -= {b"content-length", b"transfer-encoding", b"host"}
+    named -= never
     return tuple(field for field in headers if field[0].lower() not in named)
-
-
-def _check_coding(value: bytes) -> None:
-    if value.lower() != b"chunked":
-        raise Fault(errors.MALFORMED_REQUEST)
 
 
 def _actions(consumed: Iterable[bytes]) -> dict[bytes, int]:

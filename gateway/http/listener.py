@@ -9,7 +9,7 @@ import asyncio
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import Fault, StartError
-from gateway.http.server import CallerConnection
+from gateway.http.server import CallerConnection, Times
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Coroutine
@@ -17,9 +17,10 @@ if TYPE_CHECKING:
     from gateway.http.exchange import Exchange
     from gateway.sweep import Sweep
 
-__all__ = ["EntryServer"]
+__all__ = ["DEFAULT_TIMES", "EntryServer"]
 
 BACKLOG: Final = 4096
+DEFAULT_TIMES: Final = Times()
 
 
 class EntryServer:
@@ -38,24 +39,25 @@ class EntryServer:
         changed: Callable[[int], None],
         *,
         max_connections: int = 10_000,
+        times: Times = DEFAULT_TIMES,
     ) -> None:
         self.loop = asyncio.get_running_loop()
         self.handle = handle
         self.refuse = refuse
         self.sweep = sweep
+        self.times = times
         self._changed = changed
         self._max_connections = max_connections
         self._connections: set[CallerConnection] = set()
         self._listener: asyncio.Server | None = None
+        self._port = 0
         self._empty = asyncio.Event()
         self._empty.set()
 
     @property
     def port(self) -> int:
         """The port listened on, once `start` has returned."""
-        if self._listener is None:
-            return 0
-        return int(self._listener.sockets[0].getsockname()[1])
+        return self._port
 
     async def start(self, host: str, port: int) -> None:
         """Listen; raises `StartError` when the address cannot be had."""
@@ -68,6 +70,7 @@ class EntryServer:
                 f"cannot listen on {host}:{port} for callers: {error.strerror or error}; "
                 "choose another address with --listen, or end the process that uses this one"
             ) from None
+        self._port = int(self._listener.sockets[0].getsockname()[1])
 
     def stop_listening(self) -> None:
         """Take no new connections; idle ones are closed, the others after their answer."""
@@ -83,9 +86,7 @@ class EntryServer:
             async with asyncio.timeout(limit):
                 await self._empty.wait()
         except TimeoutError:
-            cut = len(self._connections)
-            for connection in tuple(self._connections):
-                connection.cancel()
+            cut = sum(connection.cancel() for connection in tuple(self._connections))
             await self._empty.wait()
         return cut
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 
 from gateway import errors
 from gateway.errors import Cause, Fault
+from gateway.http.bodies import ANSWER_BODY, SILENCE
 from gateway.http.client import DepartmentConnection
 from gateway.sweep import Deadline
 
@@ -26,7 +27,8 @@ __all__ = ["ConnectionPool"]
 class ConnectionPool:
     """Connects to `host:port` and keeps what is idle for `idle` seconds.
 
-    `tls` is the context for https endpoints, None for http. How many connections there are is
+    `tls` is the context for https endpoints, None for http; `silence` is after how many seconds
+    without a byte an answer's body is given up. How many connections there are is
     bounded by the department's in-flight limit, which admission holds.
     """
 
@@ -36,8 +38,9 @@ class ConnectionPool:
         port: int,
         sweep: Sweep,
         *,
-        tls: ssl.SSLContext | None = None,
         idle: float,
+        tls: ssl.SSLContext | None = None,
+        silence: float = SILENCE,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._host = host
@@ -45,6 +48,7 @@ class ConnectionPool:
         self._sweep = sweep
         self._tls = tls
         self._idle_time = idle
+        self._body_rules = ANSWER_BODY._replace(silence=silence)
         self._idle: deque[DepartmentConnection] = deque()
         self._closed = False
         default = 443 if tls is not None else 80
@@ -108,7 +112,7 @@ class ConnectionPool:
         self._idle.clear()
 
     def _new_connection(self) -> DepartmentConnection:
-        return DepartmentConnection(self._loop, self._sweep)
+        return DepartmentConnection(self._loop, self._sweep, self._body_rules)
 
 
 def _connect_cause(error: OSError) -> Cause:

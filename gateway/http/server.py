@@ -9,10 +9,11 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, Protocol
+from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
 
 from gateway import errors
 from gateway.errors import Fault
+from gateway.http.bodies import REQUEST_BODY, SILENCE
 from gateway.http.connection import Connection, Hold
 from gateway.http.exchange import Exchange
 from gateway.http.parsing import UNREAD, RequestHead, RequestParser
@@ -23,25 +24,35 @@ if TYPE_CHECKING:
 
     from gateway.sweep import Sweep
 
-__all__ = ["CallerConnection", "Owner", "Phase"]
+__all__ = ["CallerConnection", "Owner", "Phase", "Times"]
 
-HEAD_TIME: Final = 10.0
-IDLE_TIME: Final = 75.0
-LINGER_TIME: Final = 2.0
 
-HALF_CLOSE_TIME: Final = 0.05
-"""A caller that half-closes does it with the last byte of its request; one that closes later than
-this many seconds after its head has given up waiting. TCP tells the two apart in no other way."""
+_TASK: Final = "request"
+"""The name of a request's task; numbering each would cost as much as half the task."""
+
+
+class Times(NamedTuple):
+    """Limits in seconds on what a caller may take its time with.
+
+    A caller that half-closes does it with the last byte of its request; one that closes later than
+    `half_close` after its head has given up waiting. TCP tells the two apart in no other way.
+    """
+
+    head: float = 10.0
+    idle: float = 75.0
+    linger: float = 2.0
+    half_close: float = 0.05
+    silence: float = SILENCE
 
 
 class Phase(IntEnum):
     """What a connection is doing."""
 
-    IDLE = 0  # kept alive, nothing received: at most IDLE_TIME
-    HEAD = 1  # a head is due or arriving: at most HEAD_TIME
+    IDLE = 0  # kept alive, nothing received: at most `idle`
+    HEAD = 1  # a head is due or arriving: at most `head`
     BUSY = 2  # a request is being handled: its own deadline bounds it
-    LINGER = 3  # answered and half closed, late bytes of the caller are dropped: LINGER_TIME
-    CLOSING = 4  # closed as soon as the caller has taken what is written: at most IDLE_TIME
+    LINGER = 3  # answered and half closed, late bytes of the caller are dropped: `linger`
+    CLOSING = 4  # closed as soon as the caller has taken what is written: at most `idle`
 
 
 class Owner(Protocol):
@@ -49,6 +60,7 @@ class Owner(Protocol):
 
     loop: asyncio.AbstractEventLoop
     sweep: Sweep
+    times: Times
     handle: Callable[[Exchange], Coroutine[None, None, None]]
     refuse: Callable[[Exchange, Fault], Coroutine[None, None, None]]
 
@@ -60,19 +72,26 @@ class Owner(Protocol):
 
 
 class CallerConnection(Connection):
-    """One caller's connection."""
+    """One caller's connection.
 
-    __slots__ = ("_current", "_owner", "_parser", "_phase", "_queue", "_task", "closing",
-                 "deadline", "peer", "sweep", "ticket")  # fmt: skip
+    `closing` tells that no request follows the one at hand: its answer says so.
+    """
+
+    __slots__ = ("_current", "_ended", "_fault", "_owner", "_parser", "_phase", "_queue",
+                 "_task", "_times", "closing", "deadline", "peer", "sweep", "ticket")  # fmt: skip
 
     def __init__(self, owner: Owner) -> None:
         super().__init__(owner.loop)
         self._owner = owner
+        self._times = owner.times
         self.sweep = owner.sweep
-        self._parser = RequestParser(self, owner.sweep)
+        rules = REQUEST_BODY._replace(silence=owner.times.silence)
+        self._parser = RequestParser(self, owner.sweep, rules)
         self._queue: deque[RequestHead] = deque()
         self._task: asyncio.Task[None] | None = None
         self._current: Exchange | None = None
+        self._fault: Fault | None = None  # nothing can be read any more; answered in its turn
+        self._ended = False  # the caller sends no more
         self._phase = Phase.HEAD
         self.deadline = 0.0
         self.ticket = 0
@@ -85,13 +104,13 @@ class CallerConnection(Connection):
         super().connection_made(transport)
         address = transport.get_extra_info("peername")
         self.peer = address[0] if isinstance(address, tuple) else ""
-        self.deadline = self.sweep.time() + HEAD_TIME
+        self.deadline = self.sweep.time() + self._times.head
         self.sweep.watch(self)
         if not self._owner.admit(self):
             self._refuse(Fault(errors.CONNECTION_LIMIT))
 
     def data_received(self, data: bytes) -> None:
-        if self._phase >= Phase.LINGER:
+        if self._fault is not None or self._phase >= Phase.LINGER:
             return
         parser = self._parser
         fault = None
@@ -109,22 +128,24 @@ class CallerConnection(Connection):
                 self.hold(Hold.QUEUE)
         elif self._phase is Phase.IDLE and parser.in_head:
             self._phase = Phase.HEAD
-            self._limit(HEAD_TIME)
+            self._limit(self._times.head)
         if fault is not None:
-            self._broken(fault)
+            self._refuse(fault)
 
     def eof_received(self) -> bool:
         """The caller sends no more; what it asked for is answered if it still waits."""
-        if self._task is None and self._parser.in_head:
-            self._refuse(Fault(errors.MALFORMED_REQUEST))
-        self.closing = True
-        exchange = self._current
-        if exchange is None:
+        self._ended = self.closing = True
+        if self._phase >= Phase.LINGER:
             return False
         if self._parser.body is not None:
             self._parser.body.break_off()
             return True
-        return self.sweep.time() - exchange.arrived < HALF_CLOSE_TIME
+        if self._parser.in_head:
+            self._refuse(Fault(errors.MALFORMED_REQUEST))
+        exchange = self._current
+        if exchange is None:
+            return False
+        return self.sweep.time() - exchange.arrived < self._times.half_close
 
     def connection_lost(self, exc: BaseException | None) -> None:
         super().connection_lost(exc)
@@ -140,39 +161,47 @@ class CallerConnection(Connection):
 
     def close_when_idle(self) -> None:
         """Close now if no request is being handled, else after it."""
+        self._queue.clear()
         self.closing = True
         if self._task is None:
             self._close()
 
-    def cancel(self) -> None:
-        """Give up the request at hand; the drain time is over."""
-        if self._task is not None:
-            self._task.cancel()
+    def cancel(self) -> bool:
+        """Give up the request at hand, for the drain time is over; False when there was none."""
+        cut = self._task is not None and self._task.cancel()
         self.abort()
+        return cut
 
     def expire(self) -> None:
         """The time of the phase is over (see `Sweep`)."""
+        if self._phase >= Phase.LINGER:
+            self.abort()
+            return
         if self._phase is Phase.BUSY:
-            self.deadline = self.sweep.time() + IDLE_TIME
-            self.sweep.watch(self)
+            self.deadline = self.sweep.time() + self._times.idle
         elif self._phase is Phase.HEAD and self._parser.in_head:
             self._refuse(Fault(errors.HEAD_TIMEOUT))
-        elif self._phase >= Phase.LINGER:
-            self.abort()
         else:
             self._close()
+        self.sweep.watch(self)
 
     # --- phases -------------------------------------------------------------------------------
 
     def _start_next(self) -> None:
-        self._phase = Phase.BUSY
-        exchange = Exchange(self, self._queue.popleft(), self.sweep.time())
-        self._current = exchange
-        self._task = self._loop.create_task(self._run(exchange, self._owner.handle(exchange)))
+        exchange = self._begin(self._queue.popleft())
+        self._task = self._loop.create_task(self._run(exchange, None), name=_TASK)
 
-    async def _run(self, exchange: Exchange, handling: Coroutine[None, None, None]) -> None:
+    def _begin(self, head: RequestHead) -> Exchange:
+        self._phase = Phase.BUSY
+        self._current = exchange = Exchange(self, head, self.sweep.time())
+        return exchange
+
+    async def _run(self, exchange: Exchange, fault: Fault | None) -> None:
         try:
-            await handling
+            if fault is None:
+                await self._owner.handle(exchange)
+            else:
+                await self._owner.refuse(exchange, fault)
         finally:
             self._task = None
             self._current = None
@@ -180,32 +209,38 @@ class CallerConnection(Connection):
 
     def _finished(self, exchange: Exchange) -> None:
         """Decide what becomes of the connection after an answer."""
-        if not exchange.answered:
+        if not exchange.answered or self.transport is None:
             self.abort()
-        elif not exchange.body.complete:
+        elif not exchange.keep_alive or not exchange.body.complete:
             self._linger()
-        elif self.closing or not exchange.keep_alive:
-            self._close()
         elif self._queue:
+            self.release_hold(Hold.BODY)
             self._start_next()
             if not self._queue:
                 self.release_hold(Hold.QUEUE)
+        elif self._fault is not None:
+            self._answer_fault(self._fault)
+        elif self.closing:
+            self._close()
         else:
+            self.release_hold(Hold.BODY)
             self._phase = Phase.HEAD if self._parser.in_head else Phase.IDLE
-            self._limit(HEAD_TIME if self._parser.in_head else IDLE_TIME)
+            self._limit(self._times.head if self._parser.in_head else self._times.idle)
 
     def _linger(self) -> None:
         """Close so that the answer survives bytes that the caller still sends (RFC 9112 §9.6)."""
-        if self.transport is not None:
+        if self._ended:
+            self._close()
+        elif self.transport is not None:
             self._phase = Phase.LINGER
-            self._limit(LINGER_TIME)
+            self._limit(self._times.linger)
             self.transport.write_eof()
             self.release_hold(Hold.BODY | Hold.QUEUE)
 
     def _close(self) -> None:
         if self.transport is not None:
             self._phase = Phase.CLOSING
-            self._limit(IDLE_TIME)
+            self._limit(self._times.idle)
             self.transport.close()
 
     def _limit(self, seconds: float) -> None:
@@ -214,21 +249,16 @@ class CallerConnection(Connection):
 
     # --- faults -------------------------------------------------------------------------------
 
-    def _broken(self, fault: Fault) -> None:
-        """The parser cannot go on: nothing on this connection can be trusted any more."""
+    def _refuse(self, fault: Fault) -> None:
+        """Nothing more can be read: answer what came before, then say so and close."""
+        if self._fault is not None or self.transport is None:
+            return
+        self._fault = fault
         if self._parser.body is not None:
             self._parser.body.break_off()
         if self._task is None:
-            self._refuse(fault)
-        self.closing = True
+            self._answer_fault(fault)
 
-    def _refuse(self, fault: Fault) -> None:
-        """Answer a request that could not be read, then close."""
+    def _answer_fault(self, fault: Fault) -> None:
         self.closing = True
-        if self._task is not None or self.transport is None:
-            return
-        self._phase = Phase.BUSY
-        exchange = Exchange(self, UNREAD, self.sweep.time())
-        self._current = exchange
-        handling = self._owner.refuse(exchange, fault)
-        self._task = self._loop.create_task(self._run(exchange, handling))
+        self._task = self._loop.create_task(self._run(self._begin(UNREAD), fault), name=_TASK)

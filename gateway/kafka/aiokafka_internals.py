@@ -130,7 +130,9 @@ async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
 def _runs_for(task: asyncio.Task[Any], owners: tuple[object, ...]) -> bool:
     """Tell whether the task's coroutine is a method of one of `owners`.
 
-    aiokafka keeps no list of its tasks: those of produce requests are a local of the sender.
+    aiokafka keeps no list of its tasks: those of produce requests are a local of the sender. Parts
+    of a client that never started are None, and belong to nobody.
     """
     frame = getattr(task.get_coro(), "cr_frame", None)
-    return frame is not None and any(frame.f_locals.get("self") is owner for owner in owners)
+    myself = None if frame is None else frame.f_locals.get("self")
+    return myself is not None and any(myself is owner for owner in owners)

@@ -7,8 +7,7 @@ owns the number, so no request pays for them.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gateway.telemetry import families
 from gateway.telemetry.cells import Children, Counter, Histogram, label_text
@@ -22,7 +21,6 @@ __all__ = ["Gauges", "KafkaMeter", "Metrics", "Reading", "ServiceMeter", "descri
 UNKNOWN = "-"
 
 
-@dataclass(frozen=True, slots=True)
 class Gauges:
     """Whom to ask at a scrape; each reload hands over a new whole.
 
@@ -32,19 +30,35 @@ class Gauges:
     `reply_topics` the topics that replies are awaited on. None of the callables may raise.
     """
 
-    in_flight: Mapping[str, Callable[[], int]] = field(default_factory=dict)
-    breakers: Mapping[str, Callable[[], int]] = field(default_factory=dict)
-    endpoints: Mapping[tuple[str, str], Callable[[], bool]] = field(default_factory=dict)
-    services: Iterable[tuple[str, str, str]] = ()
-    reply_topics: frozenset[str] = frozenset()
+    __slots__ = ("breakers", "endpoints", "in_flight", "reply_topics", "services")
+
+    def __init__(
+        self,
+        *,
+        in_flight: Mapping[str, Callable[[], int]] | None = None,
+        breakers: Mapping[str, Callable[[], int]] | None = None,
+        endpoints: Mapping[tuple[str, str], Callable[[], bool]] | None = None,
+        services: Iterable[tuple[str, str, str]] = (),
+        reply_topics: frozenset[str] = frozenset(),
+    ) -> None:
+        self.in_flight: Final = in_flight or {}
+        self.breakers: Final = breakers or {}
+        self.endpoints: Final = endpoints or {}
+        self.services: Final = services
+        self.reply_topics: Final = reply_topics
 
 
-class Reading(NamedTuple):
+class Reading:
     """The children of one family; `numbers` pairs label text and value, read as it is iterated."""
 
-    family: Family
-    histograms: list[Histogram]
-    numbers: Iterator[tuple[str, float]]
+    __slots__ = ("family", "histograms", "numbers")
+
+    def __init__(
+        self, family: Family, histograms: list[Histogram], numbers: Iterator[tuple[str, float]]
+    ) -> None:
+        self.family: Final = family
+        self.histograms: Final = histograms
+        self.numbers: Final = numbers
 
 
 class ServiceMeter:

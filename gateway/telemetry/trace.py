@@ -9,7 +9,7 @@ parse is never passed on and never refused: the request only starts a trace of i
 from __future__ import annotations
 
 import re
-from typing import Final, NamedTuple
+from typing import Final
 
 __all__ = ["TraceContext", "incoming"]
 
@@ -31,13 +31,18 @@ _SLOT: Final = rb"[ \t]*+(?:%b[ \t]*+)?+" % _MEMBER
 _TRACESTATE: Final = re.compile(rb"%b(?:,%b)*+" % (_SLOT, _SLOT))
 
 
-class TraceContext(NamedTuple):
+class TraceContext:
     """The trace's ID and our span's in lower-case hex, and the two headers for the next hop."""
 
-    trace_id: str
-    span_id: str
-    header: bytes
-    tracestate: bytes | None
+    __slots__ = ("header", "span_id", "trace_id", "tracestate")
+
+    def __init__(
+        self, trace_id: str, span_id: str, header: bytes, tracestate: bytes | None
+    ) -> None:
+        self.trace_id: Final = trace_id
+        self.span_id: Final = span_id
+        self.header: Final = header
+        self.tracestate: Final = tracestate
 
 
 def incoming(

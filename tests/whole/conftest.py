@@ -1,28 +1,23 @@
-"""What tests of the whole gateway ask for: a broker, and gateways that end with the test."""
+"""What tests of the whole gateway ask for: a broker of each kind that there is."""
 
 from __future__ import annotations
 
+import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.whole.gateways import running_gateway, write_routes
-
 if TYPE_CHECKING:
-    from pathlib import Path
+    from collections.abc import Callable, Iterator
 
-    from gateway.serve import Gateway
-
-Start = Callable[..., Awaitable["Gateway"]]
+NO_APACHE = "tool missing: Apache Kafka (KAFKA_BOOTSTRAP is not set: tests/kafka/broker/start.py)"
 
 
 @pytest.fixture(scope="session")
-def embedded_broker() -> Iterator[str]:
-    """The address of an embedded broker that the whole run shares."""
+def embedded() -> Iterator[str]:
+    """The address of an embedded broker that all tests share."""
     command = [sys.executable, "-m", "gateway.demo.broker"]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
         assert process.stdout is not None
@@ -30,20 +25,13 @@ def embedded_broker() -> Iterator[str]:
         process.terminate()
 
 
-@pytest.fixture
-def broker(embedded_broker: str, record_property: Callable[[str, object], None]) -> str:
-    """A broker's address; the summary of the run names its kind."""
-    record_property("kafka_broker", "embedded")
-    return embedded_broker
-
-
-@pytest.fixture
-async def start_gateway(tmp_path: Path) -> AsyncIterator[Start]:
-    """`await start_gateway(text, kafka=…, setting=…)`: a running gateway, closed with the test."""
-    async with AsyncExitStack() as stack:
-
-        async def start(text: str, *, kafka: str | None = None, **changes: Any) -> Gateway:
-            routes = write_routes(tmp_path / "routes.yaml", text)
-            return await stack.enter_async_context(running_gateway(routes, kafka=kafka, **changes))
-
-        yield start
+@pytest.fixture(params=["embedded", "apache"])
+def broker(request: pytest.FixtureRequest, record_property: Callable[[str, object], None]) -> str:
+    """The address of a broker: each test that asks for it runs on both kinds."""
+    record_property("kafka_broker", request.param)
+    if request.param == "embedded":
+        return str(request.getfixturevalue("embedded"))
+    address = os.environ.get("KAFKA_BOOTSTRAP")
+    if not address:
+        pytest.skip(NO_APACHE)
+    return address
