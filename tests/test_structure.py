@@ -32,7 +32,6 @@ DRAWERS: Final = frozenset(
 )
 
 WITHOUT_TEST: Final = {
-    "gateway/message.py": "named tuples and a protocol: there is nothing to run",
     "gateway/routing/model.py": "frozen values and defaults: the loader's tests read each of them",
     "gateway/kafka/events.py": "a protocol: there is nothing to run",
     "gateway/kafka/record.py": "named tuples: there is nothing to run",

@@ -303,14 +303,10 @@ class AnswerParser(_MessageParser):
         headers = self._complete_headers(errors.ANSWER_HEADERS_TOO_LARGE, may_have_been_sent=True)
         status = self._parser.get_status_code()
         version = self._parser.get_http_version()
-        if (
-            not 100 <= status < 600
-            or status == 101  # nobody upgrades here
-            or (version != "1.1" and _is_faulty(version, headers))
-        ):
+        if not 100 <= status < 600 or (version != "1.1" and _is_faulty(version, headers)):
             self._give_up(Fault(errors.ANSWER_MALFORMED, may_have_been_sent=True))
         if status < 200:
-            return  # an interim answer; the final one follows (RFC 9110 §15.2)
+            return  # an interim answer; a final one follows (RFC 9110 §15.2), but never after 101
         self._due = False
         keep_alive = self._parser.should_keep_alive()
         if self._bodiless:

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections import deque
 from enum import IntEnum
-from typing import TYPE_CHECKING, Final, NamedTuple, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from gateway import errors
 from gateway.errors import Fault
@@ -25,10 +25,6 @@ if TYPE_CHECKING:
     from gateway.sweep import Sweep
 
 __all__ = ["CallerConnection", "Owner", "Phase", "Times"]
-
-
-_TASK: Final = "request"
-"""The name of a request's task; numbering each would cost as much as half the task."""
 
 
 class Times(NamedTuple):
@@ -189,7 +185,7 @@ class CallerConnection(Connection):
 
     def _start_next(self) -> None:
         exchange = self._begin(self._queue.popleft())
-        self._task = self._loop.create_task(self._run(exchange, None), name=_TASK)
+        self._task = self._loop.create_task(self._run(exchange, None))
 
     def _begin(self, head: RequestHead) -> Exchange:
         self._phase = Phase.BUSY
@@ -261,4 +257,4 @@ class CallerConnection(Connection):
 
     def _answer_fault(self, fault: Fault) -> None:
         self.closing = True
-        self._task = self._loop.create_task(self._run(self._begin(UNREAD), fault), name=_TASK)
+        self._task = self._loop.create_task(self._run(self._begin(UNREAD), fault))

@@ -84,6 +84,7 @@ REFUSED: Final = (
     Case("a bare LF after the status line", OK[:-2] + b"\nContent-Length: 0\r\n\r\n"),
     Case("a blank before a colon", OK + b"X-A : a\r\nContent-Length: 0\r\n\r\n"),
     Case("a field without colon", OK + b"X-A\r\nContent-Length: 0\r\n\r\n"),
+    Case("101 that says nothing else", b"HTTP/1.1 101 Go\r\n\r\n"),
     Case(
         "101 that nobody asked for", b"HTTP/1.1 101 Go\r\nUpgrade: x\r\nConnection: upgrade\r\n\r\n"
     ),

@@ -74,7 +74,9 @@ def test_every_connection_field_counts() -> None:
 
 def test_what_is_consumed_is_told_and_not_passed() -> None:
     sorted_ = RULES.sort(((b"X-Key", b"secret"), (b"HOST", b"h"), (b"X-A", b"1")))
-    assert sorted_ == (b"X-A: 1\r\n", {b"x-key": b"secret", b"host": b"h"}, frozenset())
+    assert sorted_.passed == b"X-A: 1\r\n"
+    assert sorted_.consumed == {b"x-key": b"secret", b"host": b"h"}
+    assert sorted_.repeated == frozenset()
 
 
 def test_what_is_consumed_twice_is_joined_and_told() -> None:

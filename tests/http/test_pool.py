@@ -99,12 +99,13 @@ async def test_a_connection_that_the_department_closed_meanwhile_is_not_used() -
         assert pool.take() is None
 
 
-async def test_bytes_that_arrive_at_rest_end_the_connection() -> None:
+@pytest.mark.parametrize("late", [act.response(b"other"), b"HTTP/1.1 2", b"\r\n"])
+async def test_bytes_that_arrive_at_rest_end_the_connection(late: bytes) -> None:
     more = asyncio.Event()
-    late = script(reply(b"a"), act.wait(more), send(act.response(b"other")), act.stall)
+    first = script(reply(b"a"), act.wait(more), send(late), act.stall)
     async with (
-        Origin.by_connection([late], [reply(b"new")]) as origin,
-        pool_at(origin.port) as pool,
+        Origin.by_connection([first], [reply(b"new")]) as origin,
+        pool_at(origin.port, idle=60) as pool,
     ):
         await once(pool)
         more.set()

@@ -37,6 +37,16 @@ async def test_a_head_that_does_not_end_in_time_is_answered_and_closed() -> None
         assert seen.faults == ["head_timeout"]
 
 
+async def test_a_caller_that_was_too_slow_is_not_waited_for_after_its_answer() -> None:
+    async with (
+        serving(echo, times=PATIENT._replace(head=0.1, linger=0.1)) as (server, seen),
+        Caller(server.port) as caller,
+    ):
+        await caller.send(GET[:-2])
+        assert (await caller.receive()).body == b"head_timeout"
+        await seen.until(lambda s: s.connections == 0)
+
+
 async def test_a_second_head_has_its_own_time() -> None:
     async with (
         serving(echo, times=PATIENT._replace(head=0.3)) as (server, _),
@@ -153,7 +163,8 @@ async def test_endless_pipelining_is_held_back() -> None:
         await echo(exchange)
 
     async with serving(wait) as (server, _), Caller(server.port) as caller:
-        sending = asyncio.create_task(caller.send(GET * 400_000))
+        large = request("GET", "/a", {"X-A": "a" * 8000})
+        sending = asyncio.create_task(caller.send(large * 4000))
         done, _ = await asyncio.wait([sending], timeout=0.3)
         assert not done  # the system's buffers are full, ours is not read into
         go_on.set()

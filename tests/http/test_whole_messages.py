@@ -25,6 +25,7 @@ FIELDS = st.lists(LINES, max_size=5).map(lambda lines: "".join("".join(line) for
 STARTS = st.sampled_from(["GET /a HTTP/1.1\r\n", "GET  /a HTTP/1.1\r\n", "GET /a?b HTTP/1.0\r\n",
                           "GET /a\r\n", "GET * HTTP/1.1\r\n", "GET /a HTTP/1.1 \r\n"])  # fmt: skip
 STATUSES = st.sampled_from(["200 OK", "204 None", "304 Not", "100 Go on", "101 Go", "200", "600 X"])
+NEXT = "GET /b HTTP/1.1\r\nHost: h\r\n\r\n"
 TAILS = st.sampled_from(["", "a", "1\r\na\r\n0\r\n\r\n", "\r\n", "H", "HTTP/1.1 200 OK\r\n\r\n"])
 
 Read = tuple[object, ...]
@@ -75,9 +76,10 @@ def check_answer(data: bytes) -> None:
     assert answer(parser.answer) == read
 
 
-@given(STARTS, FIELDS)
-def test_requests_are_read_alike(start: str, fields: str) -> None:
-    check_request(f"{start}{fields}\r\n".encode("latin-1"))
+@given(STARTS, FIELDS, st.sampled_from(["", "\r\n", "a", "a\r\n\r\n", NEXT]))
+def test_requests_are_read_alike(start: str, fields: str, tail: str) -> None:
+    check_request(f"{start}Host: h\r\n{fields}\r\n{tail}".encode("latin-1"))
+    check_request(f"{start}{fields}\r\n{tail}".encode("latin-1"))
 
 
 @given(STATUSES, FIELDS, TAILS)

@@ -153,7 +153,9 @@ def test_a_caller_cannot_have_its_own_event_read_in_place_of_ours(
 
 
 def test_a_reply_is_200_unless_it_says_otherwise() -> None:
-    assert reply_of(reply()) == (200, b"", b"body", False)
+    answer = reply_of(reply())
+    assert (answer.status, answer.fields, answer.body) == (200, b"", b"body")
+    assert not answer.dated
 
 
 @pytest.mark.parametrize("status", [200, 201, 404, 500, 599])
