@@ -107,9 +107,9 @@ PATH_REFUSED = _caller(
     "path_refused",
     ("The path contains a form that is refused", "请求路径含有被拒绝的写法"),
     (
-        "Send a plain path: no dot segments, backslashes, NUL, encoded slashes or dots, and no"
-        " double encoding.",
-        "请使用普通路径：不得含点段、反斜杠、空字符、编码的斜杠或点，不得重复编码。",
+        "Send a plain path: no empty or dot segments, backslashes, NUL, encoded slashes or dots,"
+        " and no double encoding.",
+        "请使用普通路径：不得含空段、点段、反斜杠、空字符、编码的斜杠或点，不得重复编码。",
     ),
 )
 HEADER_REFUSED = _caller(

@@ -27,8 +27,11 @@ CONSUMED: Final = (
     b"host", b"expect", b"x-api-key", b"x-service-id", b"x-request-id", b"traceparent",
     b"tracestate", b"forwarded", b"x-forwarded-for", b"x-forwarded-proto", b"x-forwarded-host",
     b"x-forwarded-port", b"x-real-ip",
+    # Servers that believe these would see another path or method than the one that was admitted.
+    b"x-original-url", b"x-rewrite-url", b"x-http-method-override", b"x-http-method",
+    b"x-method-override",
 )  # fmt: skip
-"""Headers that the door reads and does not pass on as they came."""
+"""Headers that the door reads, or drops, and does not pass on as they came."""
 
 RESERVED: Final = (b"x-gateway-", b"x-forwarded-")
 """How header names begin in which only the gateway speaks to departments; those of `CONSUMED` that

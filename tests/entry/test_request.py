@@ -162,3 +162,11 @@ def test_a_refused_request_has_its_ids_all_the_same() -> None:
     named = reader.identify(((b"X-REQUEST-ID", b"mine"), (b"traceparent", TRACE)))
     assert named == ("mine", "0af7651916cd43dd8448eb211c80319c")
     assert reader.identify(())[1] != reader.identify(())[1]
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["X-Original-URL", "X-Rewrite-URL", "X-HTTP-Method-Override", "X-HTTP-Method"],
+)
+def test_nobody_can_give_the_department_another_path_or_method_than_was_admitted(name: str) -> None:
+    assert name not in passed(read((name.encode(), b"/admin")))
