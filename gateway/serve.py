@@ -189,6 +189,7 @@ class Gateway:
             state.refused,
             state.rejected,
             Reload(state.result, state.result_at),
+            state.rejected_digest,
         ).as_json()
 
     # --- building -----------------------------------------------------------------------------

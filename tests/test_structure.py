@@ -49,6 +49,7 @@ LONG_FILES: Final[dict[str, str]] = {}
 TASK_OWNERS: Final = {
     "gateway/http/client.py": "one task sends the body of a request; its exchange ends it",
     "gateway/http/server.py": "one task a request; its connection keeps and ends it",
+    "gateway/kafka/broker_probe.py": "one question a broker; who asks waits for it or cancels it",
     "gateway/kafka/producer.py": "its supervisor and what it abandons; close() waits",
     "gateway/kafka/reply_reader.py": "the reader; close() waits",
     "gateway/serve.py": "what runs beside the requests; drain_and_close() waits",

@@ -45,7 +45,8 @@ _log = logging.getLogger("gateway.routes")
 class ReloadState:
     """What runs and what was refused, for the ops door; times in UTC.
 
-    `refused` has the problems by service; `rejected` those of a file of which nothing was taken.
+    `refused` has the problems by service; `rejected` those of a file of which nothing was taken,
+    `rejected_digest` names its contents (None when it could not be read).
     """
 
     loaded_at: datetime
@@ -53,6 +54,7 @@ class ReloadState:
     result_at: datetime
     refused: Mapping[str, tuple[Problem, ...]] = field(default_factory=dict)
     rejected: tuple[Problem, ...] = ()
+    rejected_digest: str | None = None
 
 
 class RoutesReload:
@@ -108,14 +110,14 @@ class RoutesReload:
         try:
             loaded, keys, problems = await asyncio.to_thread(self._read)
         except UnreadableFileError as error:
-            self._refuse_all((error.problem,))
+            self._refuse_all((error.problem,), None)
             return
         if not problems and _runs(loaded, keys, board.current):
             self._note_unchanged()
             return
         merged = merge(board.current.routes, loaded)
         if not merged.applied or any(problem.service is None for problem in problems):
-            self._refuse_all(problems)
+            self._refuse_all(problems, loaded.digest)
             return
         self._apply(board, merged, keys)
 
@@ -147,14 +149,16 @@ class RoutesReload:
         self._metrics.routes_loaded(digest, now.timestamp())
         self._swapped(live)
 
-    def _refuse_all(self, problems: tuple[Problem, ...]) -> None:
+    def _refuse_all(self, problems: tuple[Problem, ...], digest: str | None) -> None:
         state = self.state
         self._state = ReloadState(
-            state.loaded_at, "refused", datetime.now(UTC), state.refused, problems
+            state.loaded_at, "refused", datetime.now(UTC), state.refused, problems, digest
         )
         self._metrics.routes_reload("refused")
         self._metrics.routes_refused([*sorted(state.refused), "-"])
-        _log.error("routes refused: the last good version runs on")
+        _log.error(
+            "routes refused: the last good version runs on", extra={"fields": {"digest": digest}}
+        )
         _log_problems(list(problems))
 
     def _note_unchanged(self) -> None:

@@ -9,8 +9,9 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
+from gateway import errors
 from gateway.cli.policy_steps import Step, policy_steps
 from gateway.entry.forwarded import ForwardedFields
 from gateway.entry.problem import STATUSES
@@ -24,6 +25,7 @@ from gateway.kafka.cloudevents import request_record
 from gateway.kafka.record_key import record_key
 from gateway.message import WholeBody
 from gateway.routing.grants import matches
+from gateway.routing.nearest import Nearest
 from gateway.routing.secrets import resolve_secrets
 from gateway.routing.sources import read_bounded
 from gateway.sweep import Sweep
@@ -46,6 +48,9 @@ if TYPE_CHECKING:
 
 __all__ = ["Asked", "Explanation", "dry_run"]
 
+_MOST_NEAREST: Final = 3
+_LONGEST_LENGTH: Final = 19
+
 AS_CHANNEL = b"explained-as-this-channel"
 """Stands for the key of the channel that `--channel` names; it is never a real key."""
 
@@ -62,9 +67,26 @@ class Asked:
     body: Body = field(default_factory=lambda: WholeBody(b""))
 
 
+class AnnouncedBody(WholeBody):
+    """A body of which the length is known and nothing else."""
+
+    __slots__ = ("_length",)
+
+    def __init__(self, length: int) -> None:
+        super().__init__(b"")
+        self._length = length
+
+    @property
+    def length(self) -> int:
+        return self._length
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """What would become of a request; `fault` is None when it would be sent."""
+    """What would become of a request; `fault` is None when it would be sent.
+
+    `nearest` are services that resemble the one that was asked for and does not exist.
+    """
 
     method: str
     target: str
@@ -72,6 +94,8 @@ class Explanation:
     service: Service | None
     routes: Routes
     channel: Channel | None
+    asked_for: str
+    nearest: tuple[str, ...]
     steps: tuple[Step, ...]
     absent_keys: tuple[str, ...]
     sent: Mapping[str, object] | None
@@ -88,6 +112,7 @@ class Explanation:
             "target": self.target,
             "taken": self.fault is None,
             "refusal": None if self.fault is None else _refusal(self.fault, self.status),
+            "nearest_services": list(self.nearest),
             "service": None if self.service is None else _service(self.service),
             "department": self._department(),
             "channel": None if self.channel is None else self._channel(self.channel),
@@ -129,6 +154,7 @@ async def dry_run(
     record = RequestRecord(0.0, wire.method)
     request, fault, sent = None, None, None
     try:
+        wire.body = _announced(wire.headers)
         request, _ = RequestReader(ForwardedFields(())).read(wire)
         if channel is not None:
             request = request.with_key(AS_CHANNEL)
@@ -138,6 +164,7 @@ async def dry_run(
         fault = raised
     service = _concerned(live, request, record)
     who = routes.channels.get(record.channel)
+    asked_for = "" if request is None or service is not None else request.service_id
     return Explanation(
         wire.method,
         wire.target,
@@ -145,10 +172,23 @@ async def dry_run(
         service,
         routes,
         who,
+        asked_for,
+        Nearest(routes.services).find(asked_for, _MOST_NEAREST) if asked_for else (),
         () if service is None else policy_steps(service, routes, who),
         tuple(str(reference) for reference in loaded.secrets if reference not in values),
         sent,
     )
+
+
+def _announced(headers: RawHeaders) -> Body:
+    """The body that the headers announce (RFC 9112 §6.3); raises `Fault` as the wire would."""
+    lengths = {value for name, value in headers if name.lower() == b"content-length"}
+    if not lengths:
+        return WholeBody(b"")
+    length = lengths.pop()
+    if lengths or not length.isdigit() or len(length) > _LONGEST_LENGTH:
+        raise Fault(errors.MALFORMED_REQUEST)
+    return AnnouncedBody(int(length))
 
 
 def _keys(routes: Routes, values: Mapping[SecretRef, str], channel: str | None) -> ChannelKeys:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
@@ -18,7 +19,9 @@ import orjson
 from gateway import errors
 from gateway.cli.check import problem_text
 from gateway.cli.dry_run import Asked, Explanation, dry_run
+from gateway.cli.policy_steps import size_text
 from gateway.cli.result import write_result
+from gateway.entry.target import authority
 from gateway.routing.loader import load_routes
 from gateway.routing.sources import UnreadableFileError
 
@@ -26,6 +29,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
 
     from gateway.message import RawHeaders
+    from gateway.routing.model import Service
     from gateway.routing.problem import Problem
 
 __all__ = ["explain"]
@@ -34,6 +38,7 @@ TAKEN: Final = 0
 REFUSED: Final = 1
 UNREADABLE: Final = 2
 
+_METHOD: Final = re.compile(r"[A-Z][A-Z-]{0,31}")
 _UNKNOWN_CALLER: Final = (errors.CREDENTIALS_MISSING, errors.CREDENTIALS_WRONG)
 
 
@@ -73,9 +78,11 @@ def explain(
     """Explain METHOD TARGET: who takes it or why nobody does, by which rules, and what is sent.
 
     Exit status: 0 the request would be sent to a department, 1 it would be refused or the routes
-    file has problems, 2 the file cannot be read or the command is used wrongly.
+    file has problems that concern it, 2 the file cannot be read or the command is used wrongly.
     """
-    request = Asked(method, target, _headers(headers))
+    if _METHOD.fullmatch(method) is None:
+        raise click.UsageError("METHOD is a word in upper case, such as GET")
+    request = Asked(method, target, _headers(headers, authority(target) or "gateway.example"))
     try:
         loaded = load_routes(routes)
     except UnreadableFileError as error:
@@ -88,6 +95,9 @@ def explain(
         known = ", ".join(loaded.routes.channels)
         raise click.UsageError(f"--channel {channel!r}: there is no such channel; known: {known}")
     explanation = asyncio.run(dry_run(loaded, routes.parent, request, channel, os.environ))
+    if explanation.asked_for in loaded.refused:
+        _show_problems(one for one in loaded.problems if one.service == explanation.asked_for)
+        sys.exit(REFUSED)
     if form == "json":
         shown = orjson.dumps(explanation.as_json(), option=orjson.OPT_INDENT_2)
         write_result(shown.decode() + "\n")
@@ -96,18 +106,21 @@ def explain(
     sys.exit(REFUSED if explanation.fault is not None else TAKEN)
 
 
-def _headers(given: tuple[str, ...]) -> RawHeaders:
-    """The headers as a client would send them; a Host is added as every client does."""
+def _headers(given: tuple[str, ...], host: str) -> RawHeaders:
+    """The headers as a client would send them; a Host is added as every client does.
+
+    One that is not well formed is not shown: it may hold a key.
+    """
     fields: list[tuple[bytes, bytes]] = []
-    for header in given:
+    for number, header in enumerate(given, 1):
         name, colon, value = header.partition(":")
         if not colon or not name.strip() or not header.isprintable():
             raise click.UsageError(
-                f"-H {header!r}: write 'Name: value', for example 'X-Api-Key: …'"
+                f"-H number {number}: write 'Name: value', for example 'X-Api-Key: …'"
             )
         fields.append((name.strip().encode(), value.strip().encode()))
     if all(name.lower() != b"host" for name, _ in fields):
-        fields.insert(0, (b"Host", b"gateway.example"))
+        fields.insert(0, (b"Host", host.encode("latin-1", "replace")))
     return tuple(fields)
 
 
@@ -121,7 +134,9 @@ def _text(explanation: Explanation) -> str:
     shown = explanation.as_json()
     lines = [f"{explanation.method} {explanation.target}"]
     lines += _verdict(explanation)
-    for title in ("service", "department", "channel"):
+    if explanation.service is not None:
+        lines += ["", "service:", *_facts(_service(explanation.service))]
+    for title in ("department", "channel"):
         if shown[title] is not None:
             lines += ["", f"{title}:", *_facts(shown[title])]
     if explanation.steps:
@@ -133,6 +148,18 @@ def _text(explanation: Explanation) -> str:
     if explanation.sent is not None:
         lines += ["", "what goes to the department:", *_facts(explanation.sent)]
     return "\n".join(lines) + "\n"
+
+
+def _service(service: Service) -> dict[str, object]:
+    """What the request's rules begin with; the others stand in their order below."""
+    return {
+        "id": service.id,
+        "title": service.title,
+        "transport": service.transport,
+        "methods": ", ".join(service.methods),
+        "timeout": f"{service.timeout:g} s",
+        "max_body": size_text(service.max_body),
+    }
 
 
 def _verdict(explanation: Explanation) -> list[str]:
@@ -150,8 +177,10 @@ def _verdict(explanation: Explanation) -> list[str]:
             f"  keys that are not on this machine: {', '.join(explanation.absent_keys)}",
             "  use --channel ID to explain as a channel without its key",
         ]
-    if fault.nearest:
-        lines.append(f"  did you mean: {', '.join(fault.nearest)}")
+    if explanation.asked_for:
+        lines.append(f"  no service has the ID {explanation.asked_for}")
+    if explanation.nearest:
+        lines.append(f"  did you mean: {', '.join(explanation.nearest)}")
     if fault.allow:
         lines.append(f"  allowed: {', '.join(fault.allow)}")
     return lines

@@ -1,7 +1,8 @@
 """The policies of a service in the order in which they are applied, each with its numbers.
 
 Room rule: as `gateway.cli`. The order is that of the data path's own constants; the numbers are
-those of the frozen routes, defaults filled in. Durations are seconds, sizes bytes.
+those of the frozen routes, defaults filled in. In `values` durations are seconds and
+sizes bytes.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from gateway.routing.model import UNLIMITED
 if TYPE_CHECKING:
     from gateway.routing.model import Channel, HttpBackend, KafkaBackend, Routes, Service
 
-__all__ = ["Step", "policy_steps"]
+__all__ = ["Step", "policy_steps", "size_text"]
 
 
 class Step(NamedTuple):
@@ -61,7 +62,7 @@ def _admission(service: Service, routes: Routes, channel: Channel | None) -> _St
             {"methods": list(service.methods)},
         ),
         "body size": (
-            f"at most {service.max_body} bytes; above: 413",
+            f"at most {size_text(service.max_body)}; above: 413",
             {"max_body": service.max_body},
         ),
         "rate": _rate(channel),
@@ -84,6 +85,12 @@ def _rate(channel: Channel | None) -> tuple[str, dict[str, object]]:
         f"{_count(rate.count)} in {rate.per:g} s, bursts of {_count(channel.burst)}; above: 429",
         {"requests": rate.count, "seconds": rate.per, "burst": channel.burst},
     )
+
+
+def size_text(size: int) -> str:
+    """The bytes as the file writes them: `32MiB`."""
+    shift = next((shift for shift in (30, 20, 10) if not size % (1 << shift)), 0)
+    return f"{size >> shift}{ {30: 'GiB', 20: 'MiB', 10: 'KiB', 0: ' bytes'}[shift] }"
 
 
 def _count(number: int) -> str:

@@ -105,7 +105,7 @@ class DepartmentConnection(Connection):
             or not sent
             or self._parser.body is not None
             or self._holds
-            or not self.connected
+            or self.transport is None
         ):
             if pump is not None:
                 pump.cancel()  # the department has answered without wanting the rest

@@ -101,7 +101,7 @@ class ConnectionPool:
         if not connection.ticket:
             self._sweep.watch(connection)  # once for its life: see `DepartmentConnection.expire`
         self._idle.append(connection)
-        while not self._idle[0].connected:
+        while self._idle[0].transport is None:
             self._idle.popleft()
 
     def close(self) -> None:

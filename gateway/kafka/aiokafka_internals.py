@@ -15,6 +15,8 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any, Final
 
+from aiokafka.conn import AIOKafkaConnection
+
 if TYPE_CHECKING:
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.client import AIOKafkaClient, ConnectionGroup
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 __all__ = [
     "abandon_consumer",
     "abandon_producer",
+    "cancel_request",
     "consumer_client",
     "fetch_task",
     "has_live_connection",
@@ -103,6 +106,39 @@ def _batches(accumulator: Any) -> set[Any]:
     return accumulator._pending_batches.union(*queues)  # type: ignore[no-any-return]  # noqa: SLF001  # as above
 
 
+async def cancel_request(request: asyncio.Task[Any]) -> None:
+    """Cancel a request to a broker, and cut the connection that it may have been opening.
+
+    aiokafka itself only begins to close such a connection, and then nobody holds it any more: over
+    TLS it stays until the broker has answered, and longer if it does not.
+    """
+    for connection in _opening(request):
+        _abort(connection)
+    request.cancel()
+    await asyncio.wait([request])
+
+
+def _opening(task: asyncio.Task[Any]) -> list[AIOKafkaConnection]:
+    """Return the connections that `task` is opening, found in what it waits for."""
+    found = []
+    awaited: Any = task.get_coro()
+    while awaited is not None:
+        frame = getattr(awaited, "cr_frame", None)
+        myself = None if frame is None else frame.f_locals.get("self")
+        if isinstance(myself, AIOKafkaConnection) and myself not in found:
+            found.append(myself)
+        awaited = getattr(awaited, "cr_await", None)
+    return found
+
+
+def _abort(connection: AIOKafkaConnection) -> asyncio.Future[None] | None:
+    # close() alone flushes first, and a broker that has stopped reading keeps the socket open.
+    if connection._writer is not None:  # noqa: SLF001  # no public name
+        connection._writer.transport.abort()  # noqa: SLF001  # as above
+    closing: asyncio.Future[None] | None = connection.close()
+    return closing
+
+
 async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
     current = asyncio.current_task()
     tasks = [
@@ -110,14 +146,12 @@ async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
         for task in asyncio.all_tasks()
         if task is not current and _runs_for(task, (client, *owners))
     ]
+    connections = list(client._conns.values())  # noqa: SLF001  # no public name
+    for task in tasks:
+        connections += _opening(task)
+    closing = [_abort(connection) for connection in connections]
     for task in tasks:
         task.cancel()
-    connections = list(client._conns.values())  # noqa: SLF001  # no public name
-    for connection in connections:
-        # close() alone flushes first, and a broker that has stopped reading keeps the socket open.
-        if connection._writer is not None:  # noqa: SLF001  # no public name
-            connection._writer.transport.abort()  # noqa: SLF001  # as above
-    closing = [connection.close() for connection in connections]
     client._sync_task = None  # noqa: SLF001  # it is among the tasks
     waiting = [*tasks, *(future for future in closing if future is not None)]
     if waiting:

@@ -16,7 +16,7 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from gateway.kafka.aiokafka_internals import is_open
+from gateway.kafka.aiokafka_internals import cancel_request, is_open
 
 if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
@@ -61,8 +61,13 @@ async def _one_opens(client: AIOKafkaClient, nodes: list[int], limit: float) -> 
 
 
 async def _answers(client: AIOKafkaClient, node: int) -> bool:
+    question = client.send(node, MetadataRequest([]), group=_OWN)
+    request = asyncio.get_running_loop().create_task(question, name="kafka-question")
     try:
-        await client.send(node, MetadataRequest([]), group=_OWN)
+        await asyncio.shield(request)
     except (KafkaError, OSError):
         return False
+    except asyncio.CancelledError:
+        await cancel_request(request)
+        raise
     return True

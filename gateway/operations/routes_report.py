@@ -7,7 +7,7 @@ them, stay out; problems have the form that `gateway check --format json` prints
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
@@ -16,7 +16,10 @@ if TYPE_CHECKING:
     from gateway.routing.model import Routes, Service
     from gateway.routing.problem import Problem
 
-__all__ = ["Reload", "RoutesReport"]
+__all__ = ["FORMAT_VERSION", "Reload", "RoutesReport"]
+
+FORMAT_VERSION: Final = 1
+"""What `version` says in every file that is taken."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +36,7 @@ class RoutesReport:
 
     `refused` holds, by service ID, the problems of the file's version of that service while its
     last good version, or nothing, runs. `rejected` holds the problems of a file of which nothing
-    was taken over.
+    was taken over, `rejected_digest` names its contents (None when it could not be read).
     """
 
     routes: Routes
@@ -41,11 +44,13 @@ class RoutesReport:
     refused: Mapping[str, Sequence[Problem]] = field(default_factory=dict)
     rejected: Sequence[Problem] = ()
     last_reload: Reload | None = None
+    rejected_digest: str | None = None
 
     def as_json(self) -> dict[str, object]:
         """Return the report as values that JSON knows, datetimes apart."""
         routes = self.routes
         return {
+            "version": FORMAT_VERSION,
             "digest": routes.digest,
             "loaded_at": self.loaded_at,
             "counts": {
@@ -62,6 +67,7 @@ class RoutesReport:
                 for service_id, problems in self.refused.items()
             },
             "rejected": [problem.as_json() for problem in self.rejected],
+            "rejected_digest": self.rejected_digest,
             "last_reload": self.last_reload
             and {"result": self.last_reload.result, "at": self.last_reload.at},
         }

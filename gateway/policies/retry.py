@@ -20,7 +20,7 @@ __all__ = ["IDEMPOTENT_METHODS", "RetryDecision", "backoff", "decide"]
 IDEMPOTENT_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 """Methods that may be repeated even after they were received (RFC 9110, 9.2.2)."""
 
-_BACKOFF_LIMITS: Final = (0.025, 0.05, 0.1, 0.2, 0.25)
+_BACKOFF_LIMITS: Final[tuple[float, ...]] = (0.025, 0.05, 0.1, 0.2, 0.25)
 """Seconds after the first try, the second and so on; the last is for all that follow."""
 
 

@@ -16,11 +16,11 @@ from gateway.routing.kinds import (
     Boolean,
     Choice,
     JsonSchema,
-    ListOf,
     SecretReference,
     Version,
     WholeNumber,
 )
+from gateway.routing.lists import ListOf
 from gateway.routing.model import (
     DEFAULT_METHODS,
     METHODS,
@@ -337,7 +337,9 @@ _SERVICE: Final = Shape(
 
 FILE: Final = Shape(
     {
-        "version": Key(Version(), "The version of this format: 1.", required=True),
+        "version": Key(
+            Version(), "The version of this format: 1.", required=True, example="version: 1"
+        ),
         "departments": Key(
             Definitions(Section.DEPARTMENTS, ID, _DEPARTMENT, Department),
             "The authorities whose systems stand behind the gateway.",

@@ -22,11 +22,14 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Boolean", "Choice", "EndpointUrl", "JsonSchema", "Kind", "ListOf", "Notation", "Quotes",
+    "Boolean", "Choice", "EndpointUrl", "JsonSchema", "Kind", "Notation", "Quotes",
     "SecretReference", "Version", "WholeNumber", "refuse_type", "scalar_of",
 ]  # fmt: skip
 
 JsonSchema = dict[str, Any]
+
+_LONGEST: Final = 200
+"""Characters of a value for which a better way to write it is sought."""
 
 _NOTHING: Final = re.compile(r"~|[Nn]ull|NULL|")
 
@@ -116,7 +119,7 @@ class Notation:
         value = Refused(self.code) if match is None else self.convert(match)
         if not isinstance(value, Refused) or value.code != self.code:
             return value
-        meant = self.repair(half_width(text[:200]))
+        meant = self.repair(half_width(text)) if len(text) <= _LONGEST else None
         if meant is None or meant == text or self._fails(meant):
             return value
         return Refused(self.code, suggestion=meant)
@@ -319,72 +322,3 @@ class Choice:
 
     def schema(self) -> JsonSchema:
         return {"enum": list(self.values)}
-
-
-@dataclass(frozen=True, slots=True)
-class ListOf:
-    """A list of one kind, each item once; `identity` tells what makes two items the same."""
-
-    item: Kind
-    allowed: Text
-    maximum: int
-    minimum: int = 1
-    identity: Callable[[Any], object] = lambda value: value
-    secret: bool = False
-
-    def read(self, node: Node, place: Place) -> Any:
-        value = self._read(node, place)
-        if value is INVALID and self.secret:
-            place.reading.hide(node, place)
-        return value
-
-    def _read(self, node: Node, place: Place) -> Any:
-        if not isinstance(node, Sequence):
-            return refuse_type(node, place, self.allowed, self._as_list(node))
-        good = node.whole
-        if len(node.items) < self.minimum and node.whole:
-            place.problem("empty_list", node, allowed=self.allowed)
-            good = False
-        if len(node.items) > self.maximum:
-            found, most = str(len(node.items)), str(self.maximum)
-            place.problem("too_many_items", node, found=found, allowed=most)
-            good = False
-        values = self._items(node, place)
-        return tuple(values) if good and INVALID not in values else INVALID
-
-    def _as_list(self, node: Node) -> str | None:
-        if self.secret or not isinstance(node, Scalar):
-            return None
-        text = half_width(node.text[:200]).strip("[]")
-        return f"[{text}]" if node.plain else f'["{text}"]'
-
-    def _items(self, node: Sequence, place: Place) -> list[Any]:
-        values: list[Any] = []
-        seen: dict[object, Node] = {}
-        for index, item in enumerate(node.items[: self.maximum]):
-            value = self.item.read(item, place.item(index, item))
-            if value is not INVALID:
-                first = seen.setdefault(self.identity(value), item)
-                if first is not item:
-                    value = self._twice(value, first, item, place.item(index, item))
-            values.append(value)
-        return values
-
-    def _twice(self, value: Any, first: Node, item: Node, place: Place) -> Any:
-        place.problem(
-            "duplicate_item",
-            item,
-            found=str(self.identity(value)),
-            allowed=Text("each item once", "每项只出现一次"),
-            first=f"{place.file}:{first.line}:{first.column}",
-        )
-        return INVALID
-
-    def schema(self) -> JsonSchema:
-        return {
-            "type": "array",
-            "items": self.item.schema(),
-            "minItems": self.minimum,
-            "maxItems": self.maximum,
-            "uniqueItems": True,
-        }

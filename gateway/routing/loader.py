@@ -12,6 +12,7 @@ import re
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Final
 
+from gateway.errors import Text
 from gateway.routing.excerpts import Excerpts
 from gateway.routing.file_format import CHANNEL_KEYS, FILE, INCLUDED
 from gateway.routing.model import Routes
@@ -29,6 +30,7 @@ from gateway.routing.sources import (
     read_main,
     shown,
 )
+from gateway.routing.value_kinds import INCLUDE
 from gateway.routing.yaml_nodes import (
     Allowance,
     Broken,
@@ -49,7 +51,7 @@ if TYPE_CHECKING:
 __all__ = ["ContentDigest", "Loaded", "SecretPlace", "load_routes"]
 
 _KEY: Final = re.compile(r"[a-z_]{1,32}")
-_INCLUDE_PATH: Final = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
+_LINE_END: Final = 1 << 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +129,7 @@ def _include_items(root: Node | None) -> list[Scalar]:
         for node in lists
         if isinstance(node, Sequence)
         for item in node.items
-        if isinstance(item, Scalar) and _INCLUDE_PATH.fullmatch(item.text)
+        if isinstance(item, Scalar) and INCLUDE.pattern.fullmatch(item.text)
     ]
 
 
@@ -194,14 +196,20 @@ class _Load:
     def _fault(self, place: Place, fault: Fault, *, stops: bool) -> None:
         inside = fault.path[:1] == (Section.SERVICES.value,) and len(fault.path) > 1
         service = safe_text(str(fault.path[1]), limit=64) if inside and not stops else None
+        found, suggestion = fault.found, fault.suggestion
+        grant = fault.path[:1] == (Section.CHANNELS.value,) and fault.path[2:3] == ("services",)
         open_part = fault.path[:1] in ((Section.SERVICES.value,), (Section.DEPARTMENTS.value,))
-        private = fault.code in ("alias", "tag") and not open_part
+        if fault.code in ("alias", "tag") and not (open_part or grant):
+            self._reading.hide(Broken(fault.line, fault.column, fault.line, _LINE_END), place)
+            found = suggestion = None
+        elif grant and fault.code == "alias" and isinstance(found, str) and found[:1] == "*":
+            suggestion = f'"{found}"'
         Place(self._reading, place.file, _showable(fault.path), service).problem(
             fault.code,
             Broken(fault.line, fault.column, fault.line, fault.column),
-            found=None if private else fault.found,
+            found=found,
             allowed=fault.allowed,
-            suggestion=fault.suggestion,
+            suggestion=suggestion,
         )
 
     def _include(self, file: Included, item: Scalar) -> None:
@@ -219,15 +227,15 @@ class _Load:
         mention = next((mention for mention in mentions if mention.node is item), None)
         if mention is None:
             return
-        near = Nearest(file.names).find(file.name.rpartition("/")[2])
-        folder = file.name.rpartition("/")[0]
-        suggestion = f"{folder}/{near[0]}" if near and folder else near[0] if near else None
+        folder, slash, name = file.name.rpartition("/")
+        near = Nearest(file.names).find(name)
+        rest = item.text.removeprefix(file.name)
         mention.place.problem(
             file.code or "include_unreadable",
             item,
             found=file.name,
-            allowed="a file in the folder of the main file",
-            suggestion=suggestion,
+            allowed=Text("a file in the folder of the main file", "主文件所在目录中的文件"),
+            suggestion=f"{folder}{slash}{near[0]}{rest}" if near else None,
         )
 
     def _too_large(self, place: Place, limit: int) -> None:
@@ -244,13 +252,15 @@ class _Load:
             digest=digest,
             refused=frozenset(reading.refused),
             ids_unreadable=reading.unreadable_ids,
-            secrets={
-                mention.value: SecretPlace(
-                    mention.place.file, mention.node.line, mention.node.column, mention.place.path
-                )
-                for mention in reversed(reading.mentions.get("secrets", []))
-            },
+            secrets=self._secrets(),
         )
+
+    def _secrets(self) -> dict[SecretRef, SecretPlace]:
+        """Each reference with the first of its places, in the order of the files."""
+        places: dict[SecretRef, SecretPlace] = {}
+        for value, node, place in self._reading.mentions.get("secrets", ()):
+            places.setdefault(value, SecretPlace(place.file, node.line, node.column, place.path))
+        return places
 
     def _routes(self, digest: str) -> Routes:
         defined = {

@@ -11,7 +11,7 @@ import math
 import re
 import unicodedata
 from typing import Final, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 from gateway.errors import Text
 from gateway.routing.model import (
@@ -45,7 +45,7 @@ DURATION: Final = re.compile(rf"({_NUMBER})(ms|s|m|h|d)")
 RATE: Final = re.compile(r"([1-9][0-9]{0,8})/([smhd])|unlimited")
 SIZE: Final = re.compile(r"([1-9][0-9]{0,8})(KiB|MiB|GiB)")
 SHARE: Final = re.compile(r"((?:0|[1-9][0-9]{0,2})(?:\.[0-9]{1,3})?)%")
-ID: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,64}")
+ID: Final = re.compile(r"(?!(?:\.{1,2}|-)$)[A-Za-z0-9._-]{1,64}")
 GRANT: Final = re.compile(r"[A-Za-z0-9._*-]{1,64}")
 TOPIC: Final = re.compile(r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}")
 AREA: Final = re.compile(r"[0-9]{6}|[0-9]{9}|[0-9]{12}")
@@ -64,6 +64,7 @@ _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 _BYTES: Final = {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 _LONGEST_DURATION: Final = 30 * 86400.0
 _LARGEST_BODY: Final = 1 << 40
+_PATH_SIGNS: Final = "%!$&'()*+,;=:@"
 _CREDENTIALS: Final = {"x-api-key", "authorization", "proxy-authorization", "cookie"}
 
 NOT_TEXT: Final = re.compile(
@@ -207,8 +208,10 @@ def _is_host(host: str) -> bool:
 
 def repair_endpoint(text: str) -> str | None:
     """Scheme, host and port alone, with the port that the scheme stands for where it lacks."""
-    text = re.sub(r"^([A-Za-z]+):/*", lambda match: f"{match[1].lower()}://", text)
-    if "://" not in text and not re.match(r"^https?:", text):
+    text = re.sub(
+        r"^(https?):/*", lambda match: f"{match[1].lower()}://", text, flags=re.IGNORECASE
+    )
+    if "://" not in text:
         text = f"http://{text}"
     if "@" in text:
         return None
@@ -220,18 +223,22 @@ def repair_endpoint(text: str) -> str | None:
     if parts.scheme not in ("http", "https") or not host:
         return None
     host = f"[{host}]" if ":" in host else host
-    return f"{parts.scheme}://{host}:{port or (443 if parts.scheme == 'https' else 80)}"
+    if port is None:
+        port = 443 if parts.scheme == "https" else 80
+    return f"{parts.scheme}://{host}:{port}"
 
 
 def hide_credentials(url: str) -> str:
-    """The URL with what may hold a secret (user part, query, fragment) left out."""
+    """The URL with what may hold a secret (user part, parameters, query, fragment) left out."""
     head, at, rest = url.rpartition("@")
     scheme = re.match(r"[A-Za-z]*://", head)
     shown = f"{scheme[0] if scheme else ''}***@{rest}" if at else rest
-    return re.sub(r"([?#]).*", r"\1***", shown)
+    return re.sub(r"([?#;]).*", r"\1***", shown)
 
 
 def repair_path(text: str) -> str | None:
-    """With one `/` before each segment and none at the end."""
+    """With one `/` before each segment and none at the end; other characters are encoded."""
+    if not text.isprintable() or "?" in text or "#" in text:
+        return None
     segments = [segment for segment in text.replace("\\", "/").split("/") if segment]
-    return "/" + "/".join(segments) if segments else None
+    return "".join(f"/{quote(segment, safe=_PATH_SIGNS)}" for segment in segments) or None

@@ -61,6 +61,8 @@ def _grants(reading: Reading, comparisons: int) -> None:
             limit = f"{comparisons} comparisons of grants and services"
             mention.place.problem("too_many_values", mention.node, allowed=limit)
             return
+        if _stays_open(reading, mention):
+            continue
         if not grants.matches_any(mention.value):
             near = (
                 ()
@@ -68,6 +70,11 @@ def _grants(reading: Reading, comparisons: int) -> None:
                 else (families if "*" in mention.value else nearest).find(mention.value)
             )
             _unmatched(mention, near[0] if near else None)
+
+
+def _stays_open(reading: Reading, mention: Mention) -> bool:
+    """Whether a service whose name cannot be an ID may be the one that the grant means."""
+    return reading.unreadable_ids and GRANT.fullmatch(mention.value) is not None
 
 
 def _unmatched(mention: Mention, suggestion: str | None) -> None:

@@ -23,17 +23,22 @@ if TYPE_CHECKING:
 __all__ = ["Definitions", "Key", "Shape", "WeightedEndpoint"]
 
 _NAME: Final = re.compile(r"[\w.-]{1,64}")
+_TOGETHER: Final = re.compile(r"([a-z_]{1,32})[:：](\S[^\x00-\x1f\x7f]{0,99})")
 _WORD: Final = re.compile(r"[a-z][a-z_-]{0,31}")
 
 
 @dataclass(frozen=True, slots=True)
 class Key:
-    """One key of a mapping; `default` is written as in the file, `about` explains it."""
+    """One key of a mapping; `default` is written as in the file, `about` explains it.
+
+    `example` is the whole entry, where there is only one way to write it.
+    """
 
     kind: Kind
     about: str
     required: bool = False
     default: str | int | bool | list[str] | None = None
+    example: str | None = None
 
     def schema(self) -> JsonSchema:
         schema = {"description": self.about, **self.kind.schema()}
@@ -96,11 +101,39 @@ class Shape:
                 return value
             self._twice(entry.key, first, below)
             return INVALID
+        together = self._run_together(entry)
+        if together is not None:
+            present.setdefault(together[1], entry.key)
+            self._kept_together(entry, together, place)
+            return INVALID
         meant = self._unknown(entry, place, written)
         if meant is not None and meant not in present:
             present[meant] = entry.key
             self.keys[meant].kind.read(entry.value, below)
         return INVALID
+
+    def _run_together(self, entry: Entry) -> re.Match[str] | None:
+        """A known key and its value that YAML takes for one name, for want of a `:` and a blank."""
+        match = _TOGETHER.fullmatch(entry.key.text)
+        value = entry.value
+        empty = isinstance(value, Scalar) and value.plain and not value.text
+        return match if match is not None and match[1] in self.keys and empty else None
+
+    def _kept_together(self, entry: Entry, parts: re.Match[str], place: Place) -> None:
+        allowed = ", ".join(self.keys)
+        if self.private:
+            place.reading.hide(entry.key, place)
+            suggestion = f"{parts[1]}: …"
+            place.problem("unknown_key_hidden", entry.key, allowed=allowed, suggestion=suggestion)
+            return
+        place.problem(
+            "unknown_key",
+            entry.key,
+            found=entry.key.text,
+            allowed=allowed,
+            suggestion=f"{parts[1]}: {parts[2]}",
+            path=(*place.path, entry.key.text),
+        )
 
     def _twice(self, key: Scalar, first: Scalar, place: Place) -> None:
         place.problem(
@@ -135,7 +168,8 @@ class Shape:
     def _complete(self, present: dict[str, Scalar], place: Place) -> bool:
         missing = [name for name, key in self.keys.items() if key.required and name not in present]
         for name in missing:
-            place.problem("missing_key", allowed=name, path=(*place.path, name))
+            example, path = self.keys[name].example, (*place.path, name)
+            place.problem("missing_key", allowed=name, suggestion=example, path=path)
         return not missing
 
     def schema(self) -> JsonSchema:

@@ -81,11 +81,15 @@ class Included(NamedTuple):
 
 
 class Found(NamedTuple):
-    """What one `include` item leads to: files, or the code of what is wrong with it."""
+    """What one `include` item leads to: files, or the code of what is wrong with it.
+
+    `folder` is the one that is not there.
+    """
 
     paths: tuple[Path, ...] = ()
     code: str | None = None
     names: tuple[str, ...] = ()
+    folder: str | None = None
 
 
 def read_main(path: Path) -> bytes:
@@ -142,7 +146,8 @@ def find_included(main: Path, item: str) -> Found:
             return _plain(main, main.parent.joinpath(*parts))
         folder = main.parent.joinpath(*parts[:fixed])
         if not folder.is_dir():
-            return Found(code="include_missing", names=_names(folder.parent))
+            missing, names = "/".join(parts[:fixed]), _names(folder.parent)
+            return Found(code="include_folder_missing", names=names, folder=missing)
         return Found(tuple(_matching(folder, parts[fixed:])))
     except (OSError, ValueError):
         return Found(code="include_unreadable")
@@ -195,7 +200,7 @@ def included_files(main: Path, items: Iterable[str]) -> Iterator[Included]:
     for number, item in enumerate(items):
         found = find_included(main, item)
         if found.code is not None:
-            yield Included(number, item, code=found.code, names=found.names)
+            yield Included(number, found.folder or item, code=found.code, names=found.names)
         for path in found.paths:
             name = os.path.relpath(path, main.parent)
             try:

@@ -134,7 +134,8 @@ GRANT: Final = Notation(
 INCLUDE: Final = Notation(
     "bad_include",
     Text("a path relative to this file", "相对于本文件的路径"),
-    re.compile(r"[^\x00-\x1f\x7f]{1,1024}"),
+    re.compile(r"[^\\\x00-\x1f\x7f]{1,1024}"),
+    repair=lambda text: text.replace("\\", "/"),
     quotes=Quotes.TEXT,
     mention="includes",
 )

@@ -10,7 +10,10 @@ from typing import Final, NamedTuple, Protocol
 
 from gateway.errors import Text
 
-__all__ = ["Fault", "MarkedError", "syntax_fault", "text_faults"]
+__all__ = ["MAX_DEPTH", "Fault", "MarkedError", "levels", "syntax_fault", "text_faults"]
+
+MAX_DEPTH: Final = 16
+"""Levels of lists and mappings; the format needs 7."""
 
 _MOST_CHARACTERS: Final = 20
 """Control characters of one file that are reported one by one (line ends only once)."""
@@ -23,8 +26,9 @@ _NOT_ALLOWED: Final = re.compile(
 
 _FULL_WIDTH: Final = {
     "：": ":", "，": ",", "［": "[", "］": "]", "｛": "{", "｝": "}", "＂": '"', "＃": "#",
-    "“": '"', "”": '"', "‘": "'", "’": "'", "　": " ",
+    "“": '"', "”": '"', "‘": "'", "’": "'",
 }  # fmt: skip
+_WIDE_BLANKS: Final = "\u3000\xa0"
 
 
 class Fault(NamedTuple):
@@ -35,7 +39,7 @@ class Fault(NamedTuple):
     column: int
     path: tuple[str | int, ...] = ()
     found: str | Text | None = None
-    allowed: str | None = None
+    allowed: Text | None = None
     suggestion: str | None = None
 
 
@@ -84,19 +88,14 @@ def _place(text: str, index: int) -> tuple[int, int]:
     return text.count("\n", 0, index) + 1, index - text.rfind("\n", 0, index)
 
 
+_SECOND_COLON: Final = Text(
+    "a second `:` on the line, or the line is indented too far",
+    "同一行出现第二个 `:`，或本行缩进过深",
+)
 _NO_COLON: Final = Text("a name without a `:` and a blank behind it", "名称后缺少 `:` 和空格")
 _SENTENCES: Final[tuple[tuple[str, Text], ...]] = (
-    (
-        "mapping values are not allowed",
-        Text(
-            "a second `:` on the line, or the line is indented too far",
-            "同一行出现第二个 `:`，或本行缩进过深",
-        ),
-    ),
-    (
-        "could not find expected ':'",
-        _NO_COLON,
-    ),
+    ("mapping values are not allowed", _SECOND_COLON),
+    ("could not find expected ':'", _NO_COLON),
     (
         "expected <block end>",
         Text("the indentation does not fit the lines above", "缩进与上文不一致"),
@@ -141,29 +140,38 @@ _SENTENCES: Final[tuple[tuple[str, Text], ...]] = (
         Text("the line begins something that cannot stand here", "本行内容不能出现在此处"),
     ),
 )
-_WIDE_SIGN: Final = re.compile(r"(?m)^[ \t]*(?:- )?[\w.-]+(：)|[:：]\s*([“‘［｛])|([］｝])\s*$")
+_WIDE_SIGN: Final = re.compile(
+    r"(?m)^[ \t]*(?:- )?[\w.-]+(：)|[:：]\s*([“‘［｛])|([］｝])\s*$"
+    rf"|^[ \t]*(?:- *)?([{_WIDE_BLANKS}])|[\w\"']:([{_WIDE_BLANKS}])"
+)
+_STAR: Final = re.compile(r"\*[\w.*-]*")
+_QUOTATION: Final = re.compile(r"""(?<=[\s\[{,:])(?:"(?:\\.|[^"\\])*"|'[^']*')""", re.DOTALL)
+_RUN_ON: Final = re.compile(r"[:,] |\n")
+_FAR: Final = 20_000
 _UNREADABLE: Final = Text("the structure cannot be read", "结构无法识别")
+
+
+def levels(number: int) -> Text:
+    """How deep lists and mappings may stand in each other, in words."""
+    return Text(f"{number} levels", f"{number} 层")
 
 
 def syntax_fault(error: MarkedError, text: str, path: tuple[str | int, ...]) -> Fault:
     """The library's error as a fault of ours, at the place that has to be mended."""
-    problem = error.problem or ""
+    problem, context = error.problem or "", error.context or ""
     at = _index(text, error.problem_mark)
     begun = at if error.context_mark is None else _index(text, error.context_mark)
     if "maximum nesting depth" in problem:
-        return Fault("too_deep", *_place(text, at), path, None, "1000 levels")
-    if "unexpected end of stream" in problem and "quoted" in (error.context or ""):
+        return Fault("too_deep", *_place(text, at), path, None, levels(MAX_DEPTH))
+    if "unexpected end of stream" in problem and "quoted" in context:
         return _fault("quote_not_closed", text, begun, path)
     if text[at : at + 1] == "\t" or "tab character" in problem:
         return _fault("tab_indentation", text, at, path)
-    wide = _full_width(text, at)
-    if wide is not None:
-        char = text[wide]
-        return _fault("full_width_punctuation", text, wide, path, char, _FULL_WIDTH[char])
-    if "flow" in (error.context or "") and text[begun : begun + 1] in ("[", "{"):
-        while path and isinstance(path[-1], int):
-            path = path[:-1]
-        return _fault("bracket_not_closed", text, begun, path, text[begun])
+    sign = _sign_fault(text, begun, at, path)
+    if sign is not None:
+        return sign
+    if "flow" in context and text[begun : begun + 1] in ("[", "{"):
+        return _bracket_fault(text, begun, at, path)
     if "could not find expected ':'" in problem:
         at = begun
     elif "mapping values" in problem:
@@ -172,6 +180,38 @@ def syntax_fault(error: MarkedError, text: str, path: tuple[str | int, ...]) -> 
             return _fault("yaml_syntax", text, lacking, path, _NO_COLON)
     found = next((words for part, words in _SENTENCES if part in problem), _UNREADABLE)
     return _fault("yaml_syntax", text, at, path, found)
+
+
+def _sign_fault(text: str, begun: int, at: int, path: tuple[str | int, ...]) -> Fault | None:
+    """A sign near the error that explains it: a star, a full-width one, a quotation mark."""
+    star = _STAR.match(text, begun)
+    if star is not None:
+        return _fault("alias", text, begun, path, star[0], f'"{star[0]}"')
+    wide = _full_width(text, at)
+    if wide is not None:
+        char = text[wide]
+        if char in _WIDE_BLANKS:
+            return _fault("wide_blank", text, wide, path, f"U+{ord(char):04X}")
+        return _fault("full_width_punctuation", text, wide, path, char, _FULL_WIDTH[char])
+    quotation = _quotation_run_on(text, begun, at)
+    return None if quotation is None else _fault("quote_not_closed", text, quotation, path)
+
+
+def _bracket_fault(text: str, begun: int, at: int, path: tuple[str | int, ...]) -> Fault:
+    """Inside a bracket: a second `:` on its line, or else the bracket is what has to be mended."""
+    if text[at : at + 1] == ":" and "\n" not in text[begun:at]:
+        return _fault("yaml_syntax", text, at, path, _SECOND_COLON)
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return _fault("bracket_not_closed", text, begun, path, text[begun])
+
+
+def _quotation_run_on(text: str, begun: int, at: int) -> int | None:
+    """Where a quotation begins that ends just before the error and took too much into it."""
+    for match in _QUOTATION.finditer(text, max(begun, at - _FAR), at):
+        if match.end() == at and _RUN_ON.search(match[0]):
+            return match.start()
+    return None
 
 
 def _index(text: str, mark: _Mark | None) -> int:

@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 import yaml
 
-from gateway.routing.yaml_faults import Fault, syntax_fault, text_faults
+from gateway.errors import Text
+from gateway.routing.yaml_faults import MAX_DEPTH, Fault, levels, syntax_fault, text_faults
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
 __all__ = [
-    "MAX_DEPTH",
     "MAX_VALUES",
     "Allowance",
     "Broken",
@@ -30,9 +30,6 @@ __all__ = [
     "Sequence",
     "read_document",
 ]
-
-MAX_DEPTH: Final = 16
-"""Levels of lists and mappings; the format needs 7."""
 
 MAX_VALUES: Final = 1_000_000
 """Scalars, lists and mappings of all files of one load together."""
@@ -69,7 +66,7 @@ class Mapping(NamedTuple):
 
 
 class Sequence(NamedTuple):
-    """`whole` is false when the file could not be read to this list's end."""
+    """`whole` is false when it could not be read to its end, or its tag is a fault already."""
 
     items: list[Node]
     line: int
@@ -218,18 +215,20 @@ class _Builder:
     def _spend(self, event: yaml.Event) -> bool:
         self._allowance.left -= 1
         if self._allowance.left < 0:
-            limit = f"{self._allowance.total} values"
+            total = self._allowance.total
+            limit = Text(f"{total} values", f"{total} 个")
             self._stop(self._fault("too_many_values", event, allowed=limit))
         return not self._stopped
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         place = self._within(_place(event))
         self._note_anchor(event)
+        nothing = event.anchor is not None and not event.value
         if event.tag is not None:
             self._faults.append(self._fault("tag", event, found=_tag(event.tag)))
-            if not self._at_key():
-                self._attach(Broken(*place))
-                return
+        if (nothing or event.tag is not None) and not self._at_key():
+            self._attach(Broken(*place))
+            return
         self._attach(Scalar(event.value, event.style in (None, ""), *place))
 
     def _within(self, place: tuple[int, int, int, int]) -> tuple[int, int, int, int]:
@@ -243,9 +242,11 @@ class _Builder:
         if event.tag is not None:
             self._faults.append(self._fault("tag", event, found=_tag(event.tag)))
         if len(self._stack) >= MAX_DEPTH:
-            self._stop(self._fault("too_deep", event, allowed=f"{MAX_DEPTH} levels"))
+            self._stop(self._fault("too_deep", event, allowed=levels(MAX_DEPTH)))
             return
-        self._stack.append(_Frame(event, mapping=isinstance(event, yaml.MappingStartEvent)))
+        frame = _Frame(event, mapping=isinstance(event, yaml.MappingStartEvent))
+        frame.whole = event.tag is None
+        self._stack.append(frame)
 
     def _alias(self, event: yaml.AliasEvent) -> None:
         if event.anchor not in self._anchors and not self._passed_over():
@@ -317,16 +318,20 @@ class _Builder:
         return tuple(path)
 
     def _fault(
-        self, code: str, event: yaml.Event, *, found: str | None = None, allowed: str | None = None
+        self, code: str, event: yaml.Event, *, found: str | None = None, allowed: Text | None = None
     ) -> Fault:
         line, column, _, _ = _place(event)
         return Fault(code, line, column, self._path(), found, allowed)
 
     def _stop(self, fault: Fault) -> None:
-        """End here: keep the definitions that are complete, and the names of those that are not."""
+        """End here: keep the definitions that are complete, and the names of those that are not.
+
+        What was found behind the place that has to be mended comes of it and is no fault.
+        """
+        line, column = fault.line, fault.column
+        self._faults = [known for known in self._faults if known[1:3] <= (line, column)]
         self._faults.append(fault)
         self._stopped = True
-        line, column = fault.line, fault.column
         self._doubt(fault)
         while self._stack:
             frame = self._stack[-1]
@@ -351,9 +356,26 @@ class _Builder:
         return Fault("bracket_not_closed", frame.line, frame.column, fault.path, bracket)
 
     def _doubt(self, fault: Fault) -> None:
-        """Take no value for read that ends just before the fault: it may have run on too far."""
-        entries = self._stack[-1].entries if self._stack else None
-        if entries and self._stack[-1].expects_key:
-            key, value = entries[-1]
+        """Take nothing for whole that ends just before the fault, nor a key behind its place."""
+        frame = self._stack[-1] if self._stack else None
+        if frame is None or frame.entries is None:
+            return
+        if frame.key is not None and frame.key[2:4] >= fault[1:3]:
+            frame.key, frame.expects_key = None, True
+        while frame.entries and frame.entries[-1].key[2:4] >= fault[1:3]:
+            frame.entries.pop()
+        if frame.entries and frame.expects_key:
+            key, value = frame.entries[-1]
             if isinstance(value, Scalar) and value.end_line >= fault.line - 1:
-                entries[-1] = Entry(key, Broken(*value[2:]))
+                value = Broken(*value[2:])
+            frame.entries[-1] = Entry(key, _doubtful(value, fault.line - 1))
+
+
+def _doubtful(node: Node, line: int) -> Node:
+    """The node, whose last parts are not whole when they reach to `line`: more was to come."""
+    if isinstance(node, (Scalar, Broken)) or node.end_line < line:
+        return node
+    if isinstance(node, Mapping) and node.entries:
+        key, value = node.entries[-1]
+        node = node._replace(entries=[*node.entries[:-1], Entry(key, _doubtful(value, line))])
+    return node._replace(whole=False)

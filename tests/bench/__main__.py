@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Final
 
 import click
 
-from tests.bench.contenders import CONTENDERS, start_origin
+from tests.bench.contenders import CONTENDERS, compiled, start_origin
 from tests.bench.load import require_wrk
 from tests.bench.machine import describe, split_cores
 from tests.bench.results import keep
@@ -28,9 +28,17 @@ NAMES: Final = [contender.name for contender in CONTENDERS]
 @click.option("--connections", default=32, show_default=True, help="Kept-alive connections.")
 @click.option("--only", default=",".join(NAMES), help="Names, separated by commas.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Raw numbers to here.")
+@click.option("--compiled", "with_compiled", is_flag=True, help="Ours once more, compiled to C.")
 @click.option("--quick", is_flag=True, help="One round of one second: shows that it runs.")
 def main(
-    *, seconds: int, rounds: int, connections: int, only: str, json_file: Path | None, quick: bool
+    *,
+    seconds: int,
+    rounds: int,
+    connections: int,
+    only: str,
+    json_file: Path | None,
+    with_compiled: bool,
+    quick: bool,
 ) -> None:
     """Measure CPU a request, beside others, interleaved, and print a table."""
     contenders = _chosen(only)
@@ -39,6 +47,8 @@ def main(
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as place:
         seconds, rounds = (1, 1) if quick else (seconds, rounds)
         plan = Plan(seconds, rounds, connections, cores, Path(place))
+        if with_compiled:
+            contenders.insert(0, compiled(plan.folder / "compiled"))
         _run(contenders, plan, json_file)
 
 

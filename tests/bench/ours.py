@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import subprocess
 import sys
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -13,7 +15,15 @@ from tests.bench.processes import Launch, Running, is_ready
 if TYPE_CHECKING:
     from tests.bench.site import Site
 
-__all__ = ["CHECKOUT", "find_ours", "launch_ours", "many_services", "our_version", "start_ours"]
+__all__ = [
+    "CHECKOUT",
+    "compile_ours",
+    "find_ours",
+    "launch_ours",
+    "many_services",
+    "our_version",
+    "start_ours",
+]
 
 CHECKOUT: Final = Path(__file__).parents[2]
 
@@ -32,6 +42,15 @@ def find_ours() -> Path | None:
     return Path(sys.executable)
 
 
+def compile_ours(folder: Path) -> Path | None:
+    """Make a compiled copy of the package in `folder`; None, the reason told, when that fails."""
+    package = folder / "gateway"
+    shutil.copytree(CHECKOUT / "gateway", package, ignore=shutil.ignore_patterns("__pycache__"))
+    script = CHECKOUT / "deploy" / "compile.py"
+    done = subprocess.run([sys.executable, script, "--package", package], check=False)
+    return folder if done.returncode == 0 else None
+
+
 def our_version(_: Path) -> str:
     """The installed distribution's version."""
     try:
@@ -40,12 +59,15 @@ def our_version(_: Path) -> str:
         return "of this checkout"
 
 
-def launch_ours(routes: Path, site: Site, kafka: str = "") -> Launch:
-    """How to start `gateway serve` on the site's ports; `kafka` names the brokers."""
+def launch_ours(routes: Path, site: Site, kafka: str = "", code: Path = CHECKOUT) -> Launch:
+    """How to start `gateway serve` on the site's ports; `kafka` names the brokers.
+
+    `code` is the folder in which the package is.
+    """
     command = [sys.executable, "-m", "gateway", "serve", "--routes", str(routes)]
     doors = ["--listen", f"127.0.0.1:{site.port}", "--ops", f"127.0.0.1:{site.ops}"]
     broker = ["--kafka", kafka] if kafka else []
-    environment = {"BENCH_KEY": KEY, "PYTHONPATH": str(CHECKOUT)}
+    environment = {"BENCH_KEY": KEY, "PYTHONPATH": str(code)}
     return Launch([*command, *doors, *broker, "--log-format", "json"], environment)
 
 

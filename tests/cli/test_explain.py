@@ -166,3 +166,72 @@ def test_a_file_with_problems_exits_1_and_shows_them(routes: Path) -> None:
     result = run(routes, "GET", "/s/edu.payment/")
     assert result.exit_code == 1
     assert f"{routes}:1:10:" in result.stderr
+
+
+def test_an_announced_body_that_is_too_large_is_refused(routes: Path) -> None:
+    key, length = "X-Api-Key: key-of-a-test", "Content-Length: 33554433"
+    shown = explained(routes, "POST", "/s/edu.payment", "-H", key, "-H", length)
+
+    assert shown["refusal"]["cause"] == "body_too_large"
+
+
+@pytest.mark.parametrize("length", ["-1", "1, 2", "ten", ""])
+def test_a_length_that_is_no_number_is_refused_as_on_the_wire(routes: Path, length: str) -> None:
+    shown = explained(routes, "POST", "/s/edu.payment", "-H", f"Content-Length: {length}")
+
+    assert shown["refusal"]["cause"] == "malformed_request"
+
+
+def test_a_stranger_who_asks_for_an_unknown_service_is_told_the_nearest_here(routes: Path) -> None:
+    result = run(routes, "GET", "/s/edu.paymnt")
+
+    assert result.exit_code == 1
+    assert "401 credentials_missing" in result.stdout
+    assert "no service has the ID edu.paymnt\n  did you mean: edu.payment\n" in result.stdout
+    assert explained(routes, "GET", "/s/edu.paymnt")["nearest_services"] == ["edu.payment"]
+
+
+def test_the_host_of_a_target_in_absolute_form_is_the_host(routes: Path) -> None:
+    target = "http://door.example/s/edu.payment"
+    shown = explained(routes, "GET", target, "-H", "X-Api-Key: key-of-a-test")
+
+    assert shown["taken"]
+
+
+def test_numbers_for_people_have_units(routes: Path) -> None:
+    text = run(routes, "GET", "/s/edu.payment", "-H", "X-Api-Key: key-of-a-test").stdout
+
+    assert "  timeout: 3 s\n" in text
+    assert "  max_body: 32MiB\n" in text
+    assert "  methods: GET, POST\n" in text
+    assert "at most 32MiB; above: 413" in text
+    assert "{" not in text.replace("{service_id}", "")
+
+
+@pytest.mark.parametrize("method", ["get", "G ET", "", "GET\r\n"])
+def test_a_method_that_no_wire_brings_is_wrong_usage(routes: Path, method: str) -> None:
+    result = run(routes, method, "/s/edu.payment")
+
+    assert result.exit_code == 2
+    assert "METHOD" in result.stderr
+
+
+def test_a_header_that_is_not_well_formed_is_not_shown_it_may_be_a_key(routes: Path) -> None:
+    result = run(routes, "GET", "/s/edu.payment", "-H", "X-Api-Key key-of-a-test")
+
+    assert result.exit_code == 2
+    assert "key-of-a-test" not in result.output
+
+
+def test_a_service_whose_definition_has_problems_shows_them_and_others_are_explained(
+    routes: Path,
+) -> None:
+    routes.write_text(ROUTES.replace("timeout: 3s", "timeout: 3 s"), encoding="utf-8")
+
+    result = run(routes, "GET", "/s/edu.payment", "-H", "X-Api-Key: key-of-a-test")
+
+    assert result.exit_code == 1
+    assert "[bad_duration]" in result.stderr
+    assert result.stdout == ""
+    other = ("POST", "/s/hrss.card", "-H", "X-Api-Key: key-of-a-test", "-H", "X-Subject: a")
+    assert run(routes, *other).exit_code == 0

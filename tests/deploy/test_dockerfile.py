@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import http.server
+import importlib.machinery
 import json
 import os
 import re
@@ -67,6 +68,7 @@ def check() -> str:
 
 @pytest.mark.timeout(400)
 def test_its_steps_install_a_gateway_that_runs(tmp_path: Path) -> None:
+    tool("cc", "Debian's packages gcc and libc6-dev")
     source, prefix = tmp_path / "src", tmp_path / "opt"
     source.mkdir()
     for names, destination in copies():
@@ -77,6 +79,9 @@ def test_its_steps_install_a_gateway_that_runs(tmp_path: Path) -> None:
         run(sys.executable, *command[1:], cwd=source, limit=300)
     said = run(prefix / "bin" / "gateway", "--help", cwd=tmp_path)
     assert all(word in said for word in ("serve", "check", "explain"))
+    where = "import gateway.handling.pipeline as path; print(path.__file__)"
+    suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
+    assert run(prefix / "bin" / "python", "-I", "-c", where).strip().endswith(suffixes)
 
 
 def place(source: Path, destination: Path) -> None:

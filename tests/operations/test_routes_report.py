@@ -64,6 +64,7 @@ ROUTES = Routes(
 
 def test_the_report_says_what_runs_and_since_when() -> None:
     assert RoutesReport(ROUTES, LOADED).as_json() == {
+        "version": 1,
         "digest": "sha256:1a2b",
         "loaded_at": LOADED,
         "counts": {"departments": 1, "channels": 1, "services": 2},
@@ -83,6 +84,7 @@ def test_the_report_says_what_runs_and_since_when() -> None:
         ],
         "refused": {},
         "rejected": [],
+        "rejected_digest": None,
         "last_reload": None,
     }
 
@@ -101,7 +103,15 @@ def test_a_rejected_file_is_shown_with_its_problems_and_the_reading_that_found_t
     reload = Reload("refused", datetime(2026, 1, 2, 4, 0, tzinfo=UTC))
     report = RoutesReport(ROUTES, LOADED, rejected=[PROBLEM], last_reload=reload).as_json()
     assert report["rejected"] == [PROBLEM.as_json()]
+    assert report["rejected_digest"] is None
     assert report["last_reload"] == {"result": "refused", "at": reload.at}
+
+
+def test_a_rejected_version_is_named_by_its_digest() -> None:
+    report = RoutesReport(ROUTES, LOADED, rejected=[PROBLEM], rejected_digest="ab12").as_json()
+
+    assert report["rejected_digest"] == "ab12"
+    assert report["version"] == 1
 
 
 def test_no_key_and_no_place_of_a_key_is_shown() -> None:

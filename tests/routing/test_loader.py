@@ -204,6 +204,13 @@ def test_places_of_secrets_are_kept(tmp_path: Path) -> None:
 # --- the digest -------------------------------------------------------------------------------
 
 
+def test_secrets_are_kept_in_the_order_of_the_file(tmp_path: Path) -> None:
+    assert [str(reference) for reference in load(tmp_path, GOOD).secrets] == [
+        "env:APP_KEY",
+        "file:/run/media",
+    ]
+
+
 def test_the_digest_is_that_of_the_load_and_follows_every_file(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD + "include: [d/*.yaml]\n")
     write(tmp_path, "services: {}\n", "d/a.yaml")

@@ -19,7 +19,8 @@ NOT_SAID = {
     "control_character", "directive", "multiple_documents",
     "duplicate_key", "duplicate_definition", "duplicate_item", "unknown_department",
     "grant_without_service", "secret_shared", "reply_topic_same", "include_outside",
-    "include_missing", "include_unreadable", "include_itself", "alias", "tag", "merge_key",
+    "include_missing", "include_folder_missing", "include_unreadable", "include_itself", "alias",
+    "tag", "merge_key",
     "bad_number", "out_of_range", "quotes_needed", "bad_boolean", "bad_endpoint", "bad_version",
     "bad_key_rule",
 }  # fmt: skip

@@ -9,6 +9,7 @@ import pytest
 
 from gateway.routing.sources import (
     MAX_FILE,
+    Found,
     Included,
     UnreadableFileError,
     digest_of,
@@ -42,8 +43,8 @@ def test_a_pattern_finds_files_in_the_order_of_their_names(main: Path) -> None:
 
 
 def test_a_pattern_may_find_nothing_in_a_folder_that_exists(main: Path) -> None:
-    assert find_included(main, "d/*.json") == ((), None, ())
-    assert find_included(main, "none/*.yaml").code == "include_missing"
+    assert find_included(main, "d/*.json") == Found()
+    assert find_included(main, "none/*.yaml").code == "include_folder_missing"
 
 
 @pytest.mark.parametrize("item", ["../a", "d/../../a", "/etc/a", "d/../a", "d\\a", "C:/a"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from gateway.errors import Text
 from gateway.routing.yaml_nodes import (
     Allowance,
     Broken,
@@ -133,7 +134,7 @@ def test_all_files_share_one_allowance_of_values() -> None:
 
     assert first.complete
     assert [fault.code for fault in second.faults] == ["too_many_values"]
-    assert [fault.allowed for fault in second.faults] == ["10 values"]
+    assert [fault.allowed for fault in second.faults] == [Text("10 values", "10 个")]
 
 
 @pytest.mark.parametrize("depth", [15, 16, 17])

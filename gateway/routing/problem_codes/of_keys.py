@@ -39,6 +39,7 @@ OF_KEYS: Final[tuple[ProblemCode, ...]] = (
         "departments: {wuxi-hrss: {}}",
         ("The key `{allowed}` is missing.", "缺少键 `{allowed}`。"),
         ("Add `{allowed}: …`.", "请添加 `{allowed}: …`。"),
+        ("Add `{suggestion}`.", "请添加 `{suggestion}`。"),
     ),
     problem_code(
         "wrong_type",
@@ -50,7 +51,10 @@ OF_KEYS: Final[tuple[ProblemCode, ...]] = (
         "empty_value",
         "timeout:",
         ("The value is missing.", "缺少值。"),
-        ("Write {allowed}, or remove the key.", "请写成{allowed}，或删除该键。"),
+        (
+            "Write {allowed}; leave the entry out where it is not needed.",
+            "请写成{allowed}；如不需要，请删除该项。",
+        ),
     ),
     problem_code(
         "empty_list",

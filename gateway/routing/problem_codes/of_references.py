@@ -124,8 +124,17 @@ OF_REFERENCES: Final[tuple[ProblemCode, ...]] = (
     problem_code(
         "include_missing",
         "include: [routes.d/edo.yaml]",
-        ("There is no `{found}`.", "`{found}` 不存在。"),
+        ("There is no file `{found}`.", "文件 `{found}` 不存在。"),
         ("Create it, or remove the line.", "请创建该文件，或删除此行。"),
+    ),
+    problem_code(
+        "include_folder_missing",
+        "include: [rotues.d/*.yaml]",
+        ("There is no folder `{found}`.", "目录 `{found}` 不存在。"),
+        (
+            "Create the folder (it may be empty), or remove the line.",
+            "请创建该目录（可以为空），或删除此行。",
+        ),
     ),
     problem_code(
         "include_unreadable",

@@ -88,6 +88,18 @@ OF_SYNTAX: Final[tuple[ProblemCode, ...]] = (
         ),
     ),
     problem_code(
+        "wide_blank",
+        "　　timeout: 3s",
+        (
+            "The blank {found} is none to YAML; it looks like one.",
+            "空白字符 {found} 看似空格，但在 YAML 中不是空格。",
+        ),
+        (
+            "Replace it with ordinary (half-width) blanks.",
+            "请改用普通（半角）空格。",
+        ),
+    ),
+    problem_code(
         "quote_not_closed",
         'title: "a',
         ("The quotation that begins here is never closed.", "从此处开始的引号没有闭合。"),
@@ -146,6 +158,7 @@ OF_SYNTAX: Final[tuple[ProblemCode, ...]] = (
             "Write the value out where it is used; quote a text that begins with `&` or `*`.",
             "请在使用处写出完整的值；以 `&` 或 `*` 开头的文本需加引号。",
         ),
+        ("Quote it: `{suggestion}`.", "请加引号：`{suggestion}`。"),
     ),
     problem_code(
         "tag",

@@ -87,8 +87,8 @@ OF_VALUES: Final[tuple[ProblemCode, ...]] = (
         "services: {edu payment: …}",
         ("`{found}` cannot be an ID.", "`{found}` 不能用作编号。"),
         (
-            "Use 1 to 64 of the characters A-Z a-z 0-9 . _ - (not `.` or `..` alone).",
-            "请用 1 至 64 个字符：A-Z a-z 0-9 . _ -（不能只是 `.` 或 `..`）。",
+            "Use 1 to 64 of the characters A-Z a-z 0-9 . _ - (not `.`, `..` or `-` alone).",
+            "请用 1 至 64 个字符：A-Z a-z 0-9 . _ -（不能只是 `.`、`..` 或 `-`）。",
         ),
     ),
     problem_code(
@@ -127,15 +127,20 @@ OF_VALUES: Final[tuple[ProblemCode, ...]] = (
             " `http://10.1.2.3:8080`; a path belongs into `path`.",
             "请只写协议、主机和端口，如 `http://10.1.2.3:8080`；路径写在 `path` 中。",
         ),
+        (
+            "Write `{suggestion}`; a path belongs into `path`.",
+            "请改为 `{suggestion}`；路径写在 `path` 中。",
+        ),
     ),
     problem_code(
         "bad_path",
         "path: api/",
         ("`{found}` cannot be put before a path.", "`{found}` 不能用作路径前缀。"),
         (
-            "Begin with `/`, do not end with one, and leave out query, `.`, `..`"
-            " and empty segments.",
-            "请以 `/` 开头、不以 `/` 结尾，不含查询参数、`.`、`..` 和空路径段。",
+            "Begin with `/`, do not end with one, and leave out query, `.`, `..`, empty"
+            " segments, blanks and encoded `/`, `.` and `\\`.",
+            "请以 `/` 开头、不以 `/` 结尾，不含查询参数、`.`、`..`、空路径段、空格，"
+            "以及编码的 `/`、`.` 和 `\\`。",
         ),
     ),
     problem_code(
