@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import errno
 import json
+import logging
 import secrets
 from collections import defaultdict
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
@@ -140,6 +141,7 @@ def _answer(request: web.Request, content: dict[str, Any], *, status: int = 200)
 
 
 def main() -> None:
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the broker may be killed for show
     run_child(lambda plan: departments(Plan.read(plan)))
 
 

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import logging
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs
@@ -37,7 +36,6 @@ async def kafka_department(topics: Sequence[RequestTopic], bootstrap: str) -> As
 
     Raises `StartError` when the broker is not there.
     """
-    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # the broker may be killed for show
     services = {topic.topic: topic.service for topic in topics}
     producer = AIOKafkaProducer(bootstrap_servers=bootstrap)
     consumer = AIOKafkaConsumer(

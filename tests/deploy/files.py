@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import shutil
 import subprocess
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
@@ -67,7 +68,7 @@ def with_variables(expression: str) -> str:
 
 def tool(name: str, package: str) -> str:
     """Return the path of a program, or skip the test: CI fails on a skip for this reason."""
-    path = shutil.which(name)
+    path = shutil.which(name) or shutil.which(name, path=Path(sys.executable).parent)
     if path is None:
         pytest.skip(f"tool missing: {name} ({package})")
     return path

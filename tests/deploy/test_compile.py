@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import importlib.machinery
 import os
 import shutil
@@ -62,6 +63,32 @@ def test_the_path_of_a_request_is_compiled_and_the_rest_is_not(checkout: Path) -
     compiled = extensions(checkout / "gateway")
     assert {"handling/pipeline", "http/server", "entry/door", "policies/breaker"} <= compiled
     assert not {name for name in compiled if name.startswith(("cli/", "kafka/", "operations/"))}
+
+
+@pytest.mark.timeout(400)
+def test_no_constant_is_a_bare_tuple_of_floats(checkout: Path) -> None:
+    """mypyc 2.4 takes one of up to ten for never set: write `Final[tuple[float, ...]]`."""
+    for name in extensions(checkout / "gateway") - {"native__mypyc"}:
+        source = (checkout / "gateway" / name).with_suffix(".py").read_text(encoding="utf-8")
+        assert bare_tuples_of_floats(source) == [], name
+
+
+def test_a_bare_tuple_of_floats_is_found() -> None:
+    assert bare_tuples_of_floats("A: Final = (\n    0.1,\n    0.2,\n)") == ["A"]
+    assert bare_tuples_of_floats("A: Final[tuple[float, ...]] = (0.1, 0.2)") == []
+
+
+def bare_tuples_of_floats(source: str) -> list[str]:
+    """Return the names of constants that are given as floats and annotated with `Final` alone."""
+    return [
+        ast.unparse(node.target)
+        for node in ast.walk(ast.parse(source))
+        if isinstance(node, ast.AnnAssign)
+        and ast.unparse(node.annotation) == "Final"
+        and isinstance(node.value, ast.Tuple)
+        and 0 < len(node.value.elts) <= 10
+        and all(isinstance(p, ast.Constant) and isinstance(p.value, float) for p in node.value.elts)
+    ]
 
 
 @pytest.mark.timeout(400)

@@ -119,8 +119,9 @@ class KafkaDepartment:
                 self._news.set()
                 for written in self.answer(request):
                     topic = written.topic or request.header("ce_replyto")
+                    key = dict(written.headers).get("ce_correlationid")  # answers stay in order
                     await producer.send_and_wait(
-                        topic, written.value, headers=list(written.headers)
+                        topic, written.value, key, headers=list(written.headers)
                     )
 
 
