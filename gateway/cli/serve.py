@@ -7,7 +7,7 @@ import logging
 import os
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 import uvloop
@@ -26,7 +26,36 @@ __all__ = ["serve"]
 _log = logging.getLogger("gateway.serve")
 
 
-@click.command(short_help="Run the gateway.")
+class _Serve(click.Command):
+    """Says wrong usage as a JSON line where JSON was asked for, so that no stream is mixed."""
+
+    def make_context(
+        self,
+        info_name: str | None,
+        args: list[str],
+        parent: click.Context | None = None,
+        **extra: Any,
+    ) -> click.Context:
+        as_json = _asks_for_json(args, os.environ)
+        try:
+            return super().make_context(info_name, args, parent, **extra)
+        except click.UsageError as error:
+            if not as_json:
+                raise
+            process_log.install("json")
+            _log.critical("%s", error.format_message())
+            sys.exit(error.exit_code)
+
+
+def _asks_for_json(args: list[str], environ: Mapping[str, str]) -> bool:
+    """Look at the words themselves: they may be wrong, so they cannot be parsed."""
+    text = " ".join(args).replace("=", " ")
+    if "--log-format " in text:
+        return "--log-format json" in text
+    return environ.get("GATEWAY_LOG_FORMAT") == "json"
+
+
+@click.command(cls=_Serve, short_help="Run the gateway.")
 @click.option(
     "--routes",
     envvar="GATEWAY_ROUTES",

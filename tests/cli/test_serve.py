@@ -42,6 +42,23 @@ async def refusal(*arguments: str, environ: dict[str, str] | None = None) -> dic
 # --- wrong usage --------------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    ("arguments", "environ"),
+    [
+        (("--log-format", "json", "--listne", "127.0.0.1:0"), {}),
+        (("--log-format=json", "--max-connections", "many"), {}),
+        (("--listne", "127.0.0.1:0"), {"GATEWAY_LOG_FORMAT": "json"}),
+    ],
+)
+async def test_where_json_is_asked_for_wrong_usage_is_a_json_line_too(
+    arguments: tuple[str, ...], environ: dict[str, str]
+) -> None:
+    status, process = await run_to_its_end(*arguments, environ=environ)
+    assert (status, process.out) == (2, [])
+    (line,) = map(json.loads, process.err)
+    assert (line["level"], "--" in line["message"]) == ("critical", True)
+
+
 async def test_an_unknown_option_is_wrong_usage_and_the_nearest_is_named() -> None:
     status, process = await run_to_its_end("--listne", "127.0.0.1:0")
     assert (status, process.out) == (2, [])
