@@ -68,7 +68,12 @@ class Gateway:
         self._kafka = _kafka_link(settings, self.metrics)
         builder = RouteBuilder(self._sweep, self.metrics)
         self._reload = RoutesReload(
-            settings.routes, settings.environ, builder, self.metrics, self._took_effect
+            settings.routes,
+            settings.environ,
+            builder,
+            self.metrics,
+            self._took_effect,
+            given=settings.secrets,
         )
         self._watch: RoutesWatch | None = None
         self._board: RouteBoard | None = None

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from gateway.http.server import Times
     from gateway.kafka.connection import KafkaConnection
+    from gateway.routing.model import SecretRef
 
 __all__ = ["Address", "LogFormat", "Settings", "parse_address", "parse_networks"]
 
@@ -39,7 +40,10 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this process runs; times in seconds."""
+    """How this process runs; times in seconds.
+
+    `secrets` are values for references of the routes file that are not to be looked up.
+    """
 
     routes: Path
     listen: Address
@@ -51,6 +55,7 @@ class Settings:
     drain_time: float = 30.0
     reload_every: float = 1.0
     times: Times = DEFAULT_TIMES
+    secrets: Mapping[SecretRef, str] = field(default_factory=dict, repr=False)
     environ: Mapping[str, str] = field(default_factory=lambda: os.environ, repr=False)
 
 

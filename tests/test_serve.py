@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.errors import StartError
+from gateway.routing.model import SecretKind, SecretRef
 from gateway.serve import Gateway, run
 from gateway.settings import Address, Settings
 from tests.doubles.caller import Caller, request
@@ -152,3 +153,15 @@ async def test_one_caller_too_many_is_told_so() -> None:
         assert (refused.status, refused.json()["cause"]) == (503, "connection_limit")
         samples = await scrape(running.ops_port)
     assert samples.causes(service="-", channel="-") == {"connection_limit": 1}
+
+
+async def test_secrets_that_are_given_are_not_looked_up() -> None:
+    text = TEXT.replace("env:APP_KEY", "file:/nowhere/app")
+    given = {SecretRef(SecretKind.FILE, "/nowhere/app"): "given-key-of-a-test"}
+    with_key = {"X-Api-Key": "given-key-of-a-test"}
+    async with (
+        running_gateway(text, secrets=given) as running,
+        Caller(running.entry_port) as caller,
+    ):
+        answer = await caller.ask("GET", "/s/edu.payment", with_key)
+    assert answer.json()["cause"] == "connection_refused"

@@ -60,8 +60,8 @@ class ReloadState:
 class RoutesReload:
     """Reads `path`, builds snapshots and puts them on the board.
 
-    `swapped` is called with each new snapshot after it is in place. `seen` is what `look` would
-    have returned when the files were read last.
+    `given` are secrets that need not be looked up. `swapped` is called with each new snapshot after
+    it is in place. `seen` is what `look` would have returned when the files were read last.
     """
 
     def __init__(
@@ -71,9 +71,12 @@ class RoutesReload:
         builder: RouteBuilder,
         metrics: Metrics,
         swapped: Callable[[LiveRoutes], None],
+        *,
+        given: Mapping[SecretRef, str] | None = None,
     ) -> None:
         self._path = path
         self._environ = environ
+        self._given = given or {}
         self._builder = builder
         self._metrics = metrics
         self._swapped = swapped
@@ -186,7 +189,10 @@ class RoutesReload:
         return loaded, _channel_keys(loaded.routes, resolved.values), problems
 
     def _resolve(self) -> Resolved:
-        return resolve_secrets(self._secrets, self._environ, read_bounded, self._path.parent)
+        sought = {ref: place for ref, place in self._secrets.items() if ref not in self._given}
+        found = resolve_secrets(sought, self._environ, read_bounded, self._path.parent)
+        given = {ref: value for ref, value in self._given.items() if ref in self._secrets}
+        return Resolved({**given, **found.values}, found.problems)
 
 
 def _stamp(content: str, values: Mapping[SecretRef, str]) -> str:

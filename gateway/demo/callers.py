@@ -50,11 +50,6 @@ class Callers(NamedTuple):
                 if self.may_call(channel, service):
                     yield channel, service
 
-    def environ(self, environ: Mapping[str, str]) -> dict[str, str]:
-        """The environment with the made-up keys in it."""
-        added = {r.name: v for r, v in self.made_up.items() if r.kind is SecretKind.ENV}
-        return {**environ, **added}
-
 
 def _token() -> str:
     return "demo-" + secrets.token_urlsafe(18)

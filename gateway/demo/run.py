@@ -149,7 +149,8 @@ def _settings(options: Options, callers: Callers, broker: EmbeddedBroker | None)
         kafka=KafkaConnection(broker.bootstrap) if broker is not None else None,
         log_format="text",
         drain_time=DRAIN_TIME,
-        environ=callers.environ(options.environ),
+        secrets=callers.made_up,
+        environ=options.environ,
     )
 
 

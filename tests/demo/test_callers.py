@@ -9,7 +9,6 @@ def test_keys_that_are_missing_are_made_up() -> None:
     assert set(callers.made_up) == {APP_KEY, MEDIA_KEY}
     assert callers.keys == {"app": callers.made_up[APP_KEY], "media": callers.made_up[MEDIA_KEY]}
     assert len(set(callers.keys.values())) == 2
-    assert callers.environ({"HOME": "/"}) == {"HOME": "/", "APP_KEY": callers.keys["app"]}
 
 
 def test_two_runs_have_different_keys() -> None:
