@@ -28,7 +28,13 @@ NAMES: Final = [contender.name for contender in CONTENDERS]
 @click.option("--connections", default=32, show_default=True, help="Kept-alive connections.")
 @click.option("--only", default=",".join(NAMES), help="Names, separated by commas.")
 @click.option("--json", "json_file", type=click.Path(path_type=Path), help="Raw numbers to here.")
-@click.option("--compiled", "with_compiled", is_flag=True, help="Ours once more, compiled to C.")
+@click.option(
+    "--compiled/--pure-only",
+    "with_compiled",
+    default=True,
+    show_default=True,
+    help="Ours once more, compiled to C (a minute; not with --quick).",
+)
 @click.option("--quick", is_flag=True, help="One round of one second: shows that it runs.")
 def main(
     *,
@@ -47,7 +53,7 @@ def main(
     with tempfile.TemporaryDirectory(prefix="gateway-bench-") as place:
         seconds, rounds = (1, 1) if quick else (seconds, rounds)
         plan = Plan(seconds, rounds, connections, cores, Path(place))
-        if with_compiled:
+        if with_compiled and not quick:
             contenders.insert(0, compiled(plan.folder / "compiled"))
         _run(contenders, plan, json_file)
 
