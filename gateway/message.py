@@ -40,7 +40,8 @@ class Body(Protocol):
     """A body on its way: read piece by piece, never held whole unless somebody must.
 
     `limit` is the largest number of bytes that may be taken (None: no limit), `taken` how many
-    were. `waiting` is true while a reader waits for the sender.
+    were. `waiting` is true while a reader waits for the sender, `waited` is for how many seconds
+    readers have.
     """
 
     limit: int | None
@@ -52,6 +53,9 @@ class Body(Protocol):
 
     @property
     def waiting(self) -> bool: ...
+
+    @property
+    def waited(self) -> float: ...
 
     async def read(self) -> bytes:
         """Return the next piece, `b""` at the end.
@@ -69,6 +73,7 @@ class WholeBody:
     __slots__ = ("_data", "awaited", "limit", "taken")
 
     waiting = False
+    waited = 0.0
     complete = True
 
     def __init__(self, data: bytes) -> None:

@@ -57,14 +57,19 @@ _log = logging.getLogger("gateway.serve")
 
 
 class Gateway:
-    """One running gateway. `start` raises `StartError` and leaves nothing behind when it does."""
+    """One running gateway. `start` raises `StartError` and leaves nothing behind when it does.
 
-    def __init__(self, settings: Settings) -> None:
+    `lines` is where the request log goes, unbuffered (stdout when None); it is not closed here.
+    """
+
+    def __init__(self, settings: Settings, lines: io.RawIOBase | None = None) -> None:
         self._settings = settings
         loop = asyncio.get_running_loop()
         self._sweep = Sweep(loop, time.monotonic)
         self.metrics = Metrics(VERSION, _WALL_CLOCK)
-        self._log = RequestLog(_stdout(), settings.log_format, self.metrics.log_lines_dropped)
+        self._log = RequestLog(
+            lines or _stdout(), settings.log_format, self.metrics.log_lines_dropped
+        )
         self._kafka = _kafka_link(settings, self.metrics)
         builder = RouteBuilder(self._sweep, self.metrics)
         self._reload = RoutesReload(
@@ -218,6 +223,11 @@ class Gateway:
         topics = _reply_topics_of(live)
         if self._kafka is not None:
             self._kafka.inbox.want(topics)
+        elif without := _kafka_services(live):
+            _log.warning(
+                "services over Kafka answer nothing: the gateway was started without --kafka",
+                extra={"fields": {"services": without}},
+            )
         self.metrics.watch(_gauges(live, topics, self._sweep.time))
 
     def _digest(self) -> str:
@@ -303,6 +313,10 @@ def _reply_topics_of(live: LiveRoutes) -> frozenset[str]:
         for runtime in live.services.values()
         if runtime.kafka is not None and runtime.kafka.reply_topic is not None
     )
+
+
+def _kafka_services(live: LiveRoutes) -> list[str]:
+    return sorted(id_ for id_, runtime in live.services.items() if runtime.kafka is not None)
 
 
 def _reply_topics(board: RouteBoard | None) -> frozenset[str]:

@@ -108,7 +108,9 @@ async def test_connections_to_departments_are_closed_at_the_end() -> None:
         await origin.until(lambda o: o.open == 0)
 
 
-async def test_a_service_over_kafka_is_refused_without_kafka_and_the_rest_goes_on() -> None:
+async def test_a_service_over_kafka_is_refused_without_kafka_and_the_rest_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     kafka = """
     edu.card:
       title: 补卡
@@ -129,6 +131,8 @@ async def test_a_service_over_kafka_is_refused_without_kafka_and_the_rest_goes_o
     assert set(checks) == {"routes", "serving", "replies"}
     assert (checks["replies"]["ok"], readiness["ready"]) == (False, False)
     assert "--kafka" in checks["replies"]["reason"]
+    (warning,) = (record for record in caplog.records if "--kafka" in record.message)
+    assert vars(warning)["fields"] == {"services": ["edu.card"]}
 
 
 async def test_connections_of_callers_are_counted_up_and_down() -> None:

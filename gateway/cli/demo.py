@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 import uvloop
 
+from gateway.cli.seconds import Seconds
 from gateway.demo.run import Options, run, shipped_routes
 from gateway.errors import StartError
 from gateway.settings import parse_address
@@ -23,7 +24,7 @@ __all__ = ["demo"]
 @click.option("--traffic", is_flag=True, help="Keep a realistic load running.")
 @click.option(
     "--seconds",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     help="End by itself after so many seconds, with a summary.",
 )
 @click.option(

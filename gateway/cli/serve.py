@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import uvloop
 
+from gateway.cli.seconds import Seconds
 from gateway.errors import StartError
 from gateway.kafka.connection import KafkaConnection
 from gateway.serve import run
@@ -108,7 +109,7 @@ def _asks_for_json(args: list[str], environ: Mapping[str, str]) -> bool:
 @click.option(
     "--drain-time",
     envvar="GATEWAY_DRAIN_TIME",
-    type=click.FloatRange(min=0),
+    type=Seconds(),
     default=30.0,
     show_default=True,
     help="Seconds that requests in flight get when the gateway stops.",

@@ -8,7 +8,9 @@ broker, departments and traffic have processes of their own, which end when this
 from __future__ import annotations
 
 import asyncio
+import io
 import signal
+import tempfile
 from contextlib import AsyncExitStack, asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from importlib.util import find_spec
@@ -100,7 +102,9 @@ async def _start(stack: AsyncExitStack, options: Options) -> Scene:
     if plan.doors or plan.topics:
         child = Child("gateway.demo.departments", plan._asdict())
         departments = await stack.enter_async_context(child)
-    gateway = await stack.enter_async_context(_gateway(_settings(options, callers, broker)))
+    log = stack.enter_context(_log_file()) if options.traffic else None
+    settings = _settings(options, callers, broker)
+    gateway = await stack.enter_async_context(_gateway(settings, log))
     entry = str(gateway.entry_address)
     if options.traffic:
         load = {"url": f"http://{entry}", "calls": mixture(callers), "crowd": rush(callers)}
@@ -112,7 +116,7 @@ async def _start(stack: AsyncExitStack, options: Options) -> Scene:
         broker=broker.bootstrap if broker is not None else None,
         broker_pid=broker.pid if broker is not None else None,
         departments_pid=departments.pid if departments is not None else None,
-        traffic=options.traffic,
+        log=str(log.name) if log is not None else None,
     )
 
 
@@ -154,9 +158,19 @@ def _settings(options: Options, callers: Callers, broker: EmbeddedBroker | None)
     )
 
 
+@contextmanager
+def _log_file() -> Iterator[io.FileIO]:
+    """A file for the lines of the traffic, which would scroll the tour away; it goes at the end."""
+    with (
+        tempfile.TemporaryDirectory(prefix="gateway-demo-") as folder,
+        io.FileIO(Path(folder, "requests.log"), "wb") as file,
+    ):
+        yield file
+
+
 @asynccontextmanager
-async def _gateway(settings: Settings) -> AsyncIterator[Gateway]:
-    gateway = Gateway(settings)
+async def _gateway(settings: Settings, log: io.FileIO | None) -> AsyncIterator[Gateway]:
+    gateway = Gateway(settings, log)
     try:
         await gateway.start()
         yield gateway

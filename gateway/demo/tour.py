@@ -19,7 +19,10 @@ EMBEDDED: Final = "embedded broker (librdkafka's mock cluster), in memory: its r
 
 
 class Scene(NamedTuple):
-    """The running demo: addresses as `host:port`, processes by their number."""
+    """The running demo: addresses as `host:port`, processes by their number.
+
+    `log` is the file for the lines of requests, which there is while traffic runs.
+    """
 
     callers: Callers
     entry: str
@@ -27,7 +30,7 @@ class Scene(NamedTuple):
     broker: str | None
     broker_pid: int | None
     departments_pid: int | None
-    traffic: bool
+    log: str | None
 
 
 def tour(scene: Scene) -> str:
@@ -45,8 +48,9 @@ def _addresses(scene: Scene) -> list[str]:
     ]
     if scene.broker is not None:
         lines.append(f"  Kafka   {scene.broker}          {EMBEDDED}")
-    if scene.traffic:
+    if scene.log is not None:
         lines.append("  traffic about 40 requests a second, some of them wrong on purpose")
+        lines.append(f"  log     {scene.log}   one line a request, while the demo runs")
     return lines
 
 

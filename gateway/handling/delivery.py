@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from gateway.handling.route_runtime import EndpointRuntime, HttpRuntime
     from gateway.http.client import DepartmentConnection
     from gateway.http.parsing import AnswerHead
-    from gateway.message import ServiceRequest
+    from gateway.message import Body, ServiceRequest
 
 __all__ = ["HttpDelivery", "department_fields", "department_target"]
 
@@ -69,16 +69,16 @@ class HttpDelivery:
                 )
             except Fault as fault:
                 if record.ticket:
-                    self._count_wait(record, now)
+                    self._count_wait(record, now, body)
                 http.settle(record, _outcome(fault), self._clock())
                 pause = backoff(record.attempts, random.random())  # noqa: S311  # jitter
                 if not self._may_repeat(http, request, record, _Failure(fault, body.taken, pause)):
                     raise
             except asyncio.CancelledError:
-                self._count_wait(record, now)
+                self._count_wait(record, now, body)
                 raise
             else:
-                self._count_wait(record, now)
+                self._count_wait(record, now, body)
                 record.failed_answer = answer.status >= 500
                 return _reply(answer, request.method, connection)
             await asyncio.sleep(pause)
@@ -92,8 +92,12 @@ class HttpDelivery:
         record.waits_for = errors.ANSWER_TIMEOUT
         return connection
 
-    def _count_wait(self, record: RequestRecord, start: float) -> None:
-        record.department_time = (record.department_time or 0.0) + self._clock() - start
+    def _count_wait(self, record: RequestRecord, start: float, body: Body) -> None:
+        """Since `start` the department was waited for, but where its request's body was late."""
+        waited = body.waited
+        late = waited - record.caller_time
+        record.caller_time = waited
+        record.department_time = (record.department_time or 0.0) + self._clock() - start - late
 
     def _may_repeat(
         self, http: HttpRuntime, request: ServiceRequest, record: RequestRecord, failure: _Failure

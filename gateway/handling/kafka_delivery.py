@@ -73,7 +73,10 @@ class KafkaDelivery:
             raise Fault(errors.BROKER_UNREACHABLE, detail=_NO_KAFKA)
         record.destination = backend.topic
         key = record_key(backend.key, request.headers, request.query)
-        body = await _whole(request.body)
+        try:
+            body = await _whole(request.body)
+        finally:
+            record.caller_time = request.body.waited
         start = self._clock()
         record.waits_for = errors.BROKER_TIMEOUT
         try:

@@ -163,12 +163,18 @@ class Pipeline:
         while True:
             start = self._clock()
             record.waits_for = errors.ANSWER_TIMEOUT
-            piece = await body.read()
-            record.department_time = (record.department_time or 0.0) + self._clock() - start
+            try:
+                piece = await body.read()
+            finally:
+                read = self._clock()
+                record.department_time = (record.department_time or 0.0) + read - start
             if not piece:
                 break
             record.waits_for = errors.CALLER_SLOW
-            await caller.write(piece)
+            try:
+                await caller.write(piece)
+            finally:
+                record.caller_time += self._clock() - read
         caller.end()
 
     def _refuse(self, caller: Caller, fault: Fault, record: RequestRecord) -> None:
@@ -191,7 +197,7 @@ class Pipeline:
                 runtime.in_flight.leave()
         cause, side = ("none", None) if fault is None else (fault.cause.code, fault.cause.side)
         duration = now - record.arrived
-        meter.finished(record.channel, cause, duration, record.department_time)
+        meter.finished(record.channel, cause, duration, record.department_time, record.caller_time)
         service, department, transport = labels
         self._log.write(
             RequestLine(

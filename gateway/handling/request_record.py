@@ -22,13 +22,15 @@ class RequestRecord:
 
     `deadline` is when the answer has to be complete; `waits_for` is the cause if it passes now.
     `department_time` is how long the department (or the broker) was waited for, None when it was
-    never asked. `endpoint`, `ticket` and `connection` belong to the attempt at hand; the breaker's
-    ticket is 0 when there is nothing to settle.
+    never asked; `caller_time` is how long the caller was, for its body and to take the answer, and
+    is no part of the other. `endpoint`, `ticket` and `connection` belong to the attempt at hand;
+    the breaker's ticket is 0 when there is nothing to settle.
     """
 
-    __slots__ = ("arrived", "attempts", "channel", "connection", "deadline", "department_time",
-                 "destination", "endpoint", "failed_answer", "fault", "in_flight", "method",
-                 "request_id", "service", "ticket", "trace_id", "tried", "waits_for")  # fmt: skip
+    __slots__ = ("arrived", "attempts", "caller_time", "channel", "connection", "deadline",
+                 "department_time", "destination", "endpoint", "failed_answer", "fault",
+                 "in_flight", "method", "request_id", "service", "ticket", "trace_id", "tried",
+                 "waits_for")  # fmt: skip
 
     def __init__(self, arrived: float, method: str) -> None:
         self.arrived = arrived
@@ -46,6 +48,7 @@ class RequestRecord:
         self.connection: DepartmentConnection | None = None
         self.destination: str | None = None
         self.department_time: float | None = None
+        self.caller_time = 0.0
         self.failed_answer = False
         self.waits_for: Cause = errors.ANSWER_TIMEOUT
         self.fault: Fault | None = None

@@ -15,8 +15,12 @@ __all__ = ["CHUNK_END", "CONTINUE", "Dates", "chunk", "is_bodiless", "status_lin
 CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 CHUNK_END: Final = b"0\r\n\r\n"
 
+_RENAMED: Final = {413: "Content Too Large", 414: "URI Too Long"}
+"""Phrases of RFC 9110 §15.5 where Python before 3.13 has those of older standards."""
+
 _STATUS_LINES: Final = {
-    status.value: f"HTTP/1.1 {status.value} {status.phrase}\r\n".encode() for status in HTTPStatus
+    code: f"HTTP/1.1 {code} {phrase}\r\n".encode()
+    for code, phrase in ({status.value: status.phrase for status in HTTPStatus} | _RENAMED).items()
 }
 
 

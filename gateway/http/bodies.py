@@ -52,8 +52,8 @@ class WireBody:
     """
 
     __slots__ = ("_connection", "_fault", "_held", "_pieces", "_rules", "_size", "_sweep",
-                 "_waiter", "awaited", "complete", "deadline", "length", "limit", "taken",
-                 "ticket")  # fmt: skip
+                 "_waited", "_waiter", "_waits_since", "awaited", "complete", "deadline",
+                 "length", "limit", "taken", "ticket")  # fmt: skip
 
     def __init__(
         self, connection: Connection, length: int | None, sweep: Sweep, rules: BodyRules
@@ -65,6 +65,8 @@ class WireBody:
         self._size = 0
         self._held = False
         self._waiter: asyncio.Future[None] | None = None
+        self._waits_since = 0.0
+        self._waited = 0.0
         self._fault: Fault | None = None
         self.complete = False
         self.length = length
@@ -78,6 +80,13 @@ class WireBody:
     def waiting(self) -> bool:
         """A reader waits for the sender."""
         return self._waiter is not None
+
+    @property
+    def waited(self) -> float:
+        """Seconds that readers have waited for the sender."""
+        if self._waiter is None:
+            return self._waited
+        return self._waited + self._sweep.time() - self._waits_since
 
     # --- for the reader -----------------------------------------------------------------------
 
@@ -99,11 +108,13 @@ class WireBody:
             self.awaited()
             self.awaited = None
         self._waiter = self._connection.new_waiter()
-        self.deadline = self._sweep.time() + self._rules.silence
+        self._waits_since = self._sweep.time()
+        self.deadline = self._waits_since + self._rules.silence
         self._sweep.watch(self)
         try:
             await self._waiter
         finally:
+            self._waited = self.waited
             self._waiter = None
             self._sweep.forget(self)
 

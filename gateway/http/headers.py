@@ -191,4 +191,8 @@ def _actions(consumed: Iterable[bytes]) -> dict[bytes, int]:
     return actions | {name.title(): action for name, action in actions.items()}
 
 
-_ANSWER_ACTIONS: Final = _actions(()) | {b"date": _DATE, b"Date": _DATE}
+_ANSWER_ACTIONS: Final = _actions(()) | {
+    b"date": _DATE, b"Date": _DATE,
+    # The caller is told the gateway's own; two would leave open which one to report.
+    b"x-request-id": _DROP, b"X-Request-Id": _DROP,
+}  # fmt: skip

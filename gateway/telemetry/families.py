@@ -65,7 +65,7 @@ ADDED_DURATION: Final = Family(
     "gateway_added_duration_seconds",
     "histogram",
     ("transport",),
-    "Time added by the gateway: duration of the request minus the time of the department.",
+    "Time added by the gateway: duration of the request minus waiting for department and caller.",
     ADDED_SECONDS,
 )
 REQUESTS_IN_FLIGHT: Final = Family(

@@ -78,12 +78,18 @@ class ServiceMeter:
         self._retries = metrics.retries
 
     def finished(
-        self, channel_id: str, cause_code: str, duration: float, department_time: float | None
+        self,
+        channel_id: str,
+        cause_code: str,
+        duration: float,
+        department_time: float | None,
+        caller_time: float = 0.0,
     ) -> None:
         """Count one request that is over, `none` being the code of a success.
 
-        `duration` and `department_time` are seconds; the latter is None when the department was
-        never asked. `channel_id` is a configured channel's or `-`.
+        `duration`, `department_time` and `caller_time` are seconds, the latter two of waiting for
+        either; `department_time` is None when the department was never asked. `channel_id` is a
+        configured channel's or `-`.
         """
         try:
             self._by_caller[channel_id, cause_code].value += 1
@@ -91,10 +97,10 @@ class ServiceMeter:
             self._count_first(channel_id, cause_code)
         self._duration.observe(duration)
         if department_time is None:
-            self._added.observe(duration)
+            self._added.observe(duration - caller_time)
         else:
             self._department.observe(department_time)
-            self._added.observe(duration - department_time)
+            self._added.observe(duration - department_time - caller_time)
 
     def retried(self, result: str) -> None:
         """Count a retry that was made, or refused for the reason that `result` names."""

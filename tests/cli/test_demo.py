@@ -20,7 +20,7 @@ def test_a_wrong_address_is_named(option: str) -> None:
     assert f"{option}: 'nonsense' is not an address" in result.output
 
 
-@pytest.mark.parametrize("arguments", [["--nonsense"], ["--seconds", "-1"], ["--seconds", "x"]])
+@pytest.mark.parametrize("arguments", [["--nonsense"], ["--seconds", "-1"], ["--seconds", "nan"]])
 def test_wrong_usage_exits_with_2(arguments: list[str]) -> None:
     result = CliRunner().invoke(demo, arguments)
     assert result.exit_code == 2

@@ -67,7 +67,7 @@ async def test_an_unknown_option_is_wrong_usage_and_the_nearest_is_named() -> No
 
 @pytest.mark.parametrize(
     ("option", "value"),
-    [("--log-format", "xml"), ("--max-connections", "0")],
+    [("--log-format", "xml"), ("--max-connections", "0"), ("--drain-time", "nan")],
 )
 async def test_a_value_that_is_not_allowed_is_wrong_usage(option: str, value: str) -> None:
     status, process = await run_to_its_end(option, value)

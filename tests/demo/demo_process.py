@@ -117,6 +117,12 @@ class DemoProcess:
         assert match is not None, self.output
         return match[1], int(match[2])
 
+    def log(self) -> Path:
+        """The file of the request log that the tour prints while traffic runs."""
+        match = re.search(r"^  log +(\S+)", self.output, re.MULTILINE)
+        assert match is not None, self.output
+        return Path(match[1])
+
     def assert_nothing_is_left(self) -> None:
         assert "Traceback" not in self.output
         until(lambda: not any(alive(pid) for pid in self.seen), "a process is left")
@@ -145,7 +151,7 @@ def running_demo(
     """Start the demo on free ports with the shipped routes; kill what is left in the end."""
     routes = str(routes_on_free_ports(folder, port_of))
     doors = ("--listen", "127.0.0.1:0", "--ops", "127.0.0.1:0", "--routes", routes)
-    demo = DemoProcess(*doors, *arguments, environ=environ)
+    demo = DemoProcess(*doors, *arguments, environ={"TMPDIR": str(folder), **(environ or {})})
     try:
         yield demo
     finally:

@@ -26,7 +26,11 @@ from typing import Any
 def test_it_ends_by_itself_with_a_summary_of_its_traffic(tmp_path: Path) -> None:
     with running_demo(tmp_path, "--traffic", "--seconds", "3") as demo:
         demo.until_ready()
+        log = demo.log()
+        until(lambda: "edu.payment from" in log.read_text("utf-8"), "no line of the traffic")
         assert demo.ended() == 0
+        assert "edu.payment from" not in demo.output
+        assert not log.parent.exists()
         summary = demo.output[demo.output.index("Summary: ") :].splitlines()
         assert int(summary[0].split()[1]) > 20
         assert any(line.split()[:2] == ["edu.payment", "none"] for line in summary[1:])

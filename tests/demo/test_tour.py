@@ -20,7 +20,7 @@ def a_scene(found: dict[SecretRef, str], **changes: object) -> Scene:
         broker="127.0.0.1:5000",
         broker_pid=11,
         departments_pid=12,
-        traffic=False,
+        log=None,
     )
     return scene._replace(**changes)  # type: ignore[arg-type]  # the caller names fields of Scene
 
@@ -35,6 +35,11 @@ def test_it_names_both_doors_and_the_broker_in_memory() -> None:
     assert "http://127.0.0.1:9464" in text
     assert "in memory" in text
     assert "kill -KILL 11" in text
+
+
+def test_the_lines_of_traffic_are_in_a_file_that_is_named() -> None:
+    assert "requests.log" not in tour(a_scene({}))
+    assert "made-up/requests.log" in tour(a_scene({}, log="made-up/requests.log"))
 
 
 def test_every_service_has_a_command_with_a_key_that_works() -> None:

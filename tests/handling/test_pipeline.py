@@ -19,6 +19,8 @@ from gateway.handling.delivery import HttpDelivery
 from gateway.handling.kafka_delivery import KafkaDelivery
 from gateway.handling.live_routes import RouteBoard
 from gateway.handling.pipeline import Pipeline
+from gateway.http.bodies import REQUEST_BODY, WireBody
+from gateway.http.connection import Connection
 from gateway.sweep import Sweep
 from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.request_log import RequestLog
@@ -29,7 +31,7 @@ from tests.handling.snapshots import KEYS, a_request, builder, loaded
 from tests.telemetry.scrapes import samples_of
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator
+    from collections.abc import AsyncIterator, Callable
 
     from gateway.handling.request_record import RequestRecord
     from gateway.message import ServiceReply, ServiceRequest
@@ -82,6 +84,27 @@ class ScriptedCaller:
         self.steps.append(f"refuse {fault.cause.code}")
 
 
+class Clock:
+    """Stands still until a test moves it."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass
+class SlowCaller(ScriptedCaller):
+    """Takes three seconds of `clock` for each piece of the answer."""
+
+    clock: Clock = field(default_factory=Clock)
+
+    async def write(self, data: bytes) -> None:
+        self.clock.now += 3.0
+        await super().write(data)
+
+
 class Lines(io.RawIOBase):
     """A stream that keeps what is written."""
 
@@ -104,9 +127,20 @@ class Books:
     metrics: Metrics
     log: RequestLog
     lines: Lines
+    clock: Callable[[], float]
 
     def caller(self, request: ServiceRequest | Exception) -> ScriptedCaller:
-        return ScriptedCaller(request, time.monotonic())
+        return ScriptedCaller(request, self.clock())
+
+    async def times(self) -> dict[str, float]:
+        """Seconds of all requests: whole, the departments' and added by the gateway."""
+        samples = await samples_of(self.metrics)
+        service = "{service=edu.payment}"
+        return {
+            "whole": samples[f"gateway_request_duration_seconds_sum{service}"],
+            "department": samples[f"gateway_department_duration_seconds_sum{service}"],
+            "added": samples["gateway_added_duration_seconds_sum{transport=http}"],
+        }
 
     async def closed(self) -> tuple[dict[str, float], list[dict[str, Any]]]:
         """The requests by their labels, and the lines of the log."""
@@ -118,18 +152,20 @@ class Books:
 
 
 @asynccontextmanager
-async def pipeline_to(origin: Origin, **settings: str) -> AsyncIterator[Books]:
+async def pipeline_to(
+    origin: Origin, clock: Callable[[], float] = time.monotonic, **settings: str
+) -> AsyncIterator[Books]:
     """A pipeline with one service, edu.payment, at `origin`."""
-    metrics, sweep = Metrics("0", time.monotonic), Sweep(asyncio.get_running_loop(), time.monotonic)
+    metrics, sweep = Metrics("0", time.monotonic), Sweep(asyncio.get_running_loop(), clock)
     routes = await loaded(routes_text(http_service("edu.payment", origin.url, **settings)))
-    board = RouteBoard(builder(metrics, time.monotonic).build(routes, KEYS, None))
+    board = RouteBoard(builder(metrics, clock).build(routes, KEYS, None))
     lines = Lines()
     log = RequestLog(lines, "json", metrics.log_lines_dropped)
-    kafka = KafkaDelivery(None, time.monotonic, lambda: datetime.now(UTC))
-    http = HttpDelivery(time.monotonic)
+    kafka = KafkaDelivery(None, clock, lambda: datetime.now(UTC))
+    http = HttpDelivery(clock)
     pipeline = Pipeline(board, http, kafka, sweep, metrics, log, lambda: 0.0)
     try:
-        yield Books(pipeline, metrics, log, lines)
+        yield Books(pipeline, metrics, log, lines, clock)
     finally:
         await log.close()
         board.close()
@@ -164,6 +200,58 @@ async def test_an_answer_on_its_way_is_passed_on_piece_by_piece() -> None:
             await caller.until("write one")
             go.set()
     assert caller.steps == ["begin 200 6", "write one", "write two", "end"]
+
+
+async def test_what_a_slow_caller_takes_to_read_is_nobody_elses_time() -> None:
+    go, clock = asyncio.Event(), Clock()
+    head = send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")
+    async with (
+        Origin(script(act.body, head, act.wait(go), send(b"two"))) as origin,
+        pipeline_to(origin, clock) as books,
+    ):
+        caller = SlowCaller(a_request(), clock(), clock=clock)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(books.pipeline.handle(caller))
+            await caller.until("write one")
+            go.set()
+        assert await books.times() == {"whole": 6.0, "department": 0.0, "added": 0.0}
+
+
+async def test_what_a_slow_caller_takes_to_send_is_nobody_elses_time() -> None:
+    clock, loop = Clock(), asyncio.get_running_loop()
+    sweep = Sweep(loop, clock)
+    body, waits = WireBody(Connection(loop), 3, sweep, REQUEST_BODY), asyncio.Event()
+    body.awaited = waits.set
+    async with Origin() as origin, pipeline_to(origin, clock) as books:
+        caller = books.caller(a_request(method="POST", body=body))
+        async with asyncio.TaskGroup() as group:
+            group.create_task(books.pipeline.handle(caller))
+            async with asyncio.timeout(10):
+                await waits.wait()
+            clock.now += 2.0
+            body.feed(b"abc")
+            body.finish()
+        assert caller.steps == ["send 200 "]
+        assert await books.times() == {"whole": 2.0, "department": 0.0, "added": 0.0}
+    sweep.close()
+
+
+async def test_waiting_for_an_answer_that_breaks_off_is_the_departments_time() -> None:
+    go, clock = asyncio.Event(), Clock()
+    head = send(b"HTTP/1.1 200 OK\r\nContent-Length: 6\r\n\r\none")
+    async with (
+        Origin(script(act.body, head, act.wait(go), act.close)) as origin,
+        pipeline_to(origin, clock) as books,
+    ):
+        caller = books.caller(a_request())
+        async with asyncio.TaskGroup() as group:
+            group.create_task(books.pipeline.handle(caller))
+            await caller.until("write one")
+            await asyncio.sleep(0)
+            clock.now += 5.0
+            go.set()
+        assert caller.steps[-1] == "refuse answer_incomplete"
+        assert await books.times() == {"whole": 5.0, "department": 5.0, "added": 0.0}
 
 
 @pytest.mark.parametrize("channel", ["-", "app"])

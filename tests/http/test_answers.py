@@ -12,6 +12,8 @@ from gateway.http.answers import Dates, chunk, is_bodiless, status_line
     ("status", "line"),
     [
         (200, b"HTTP/1.1 200 OK\r\n"),
+        (413, b"HTTP/1.1 413 Content Too Large\r\n"),
+        (414, b"HTTP/1.1 414 URI Too Long\r\n"),
         (431, b"HTTP/1.1 431 Request Header Fields Too Large\r\n"),
         (299, b"HTTP/1.1 299 Unknown\r\n"),
     ],

@@ -147,3 +147,20 @@ async def test_what_is_complete_cannot_break_any_more() -> None:
     body.finish()
     body.break_off()
     assert await body.read() == b"a"
+
+
+async def test_how_long_readers_waited_is_known_also_while_they_wait() -> None:
+    now = 0.0
+    sweep = Sweep(asyncio.get_running_loop(), lambda: now)
+    body = WireBody(Holds(asyncio.get_running_loop()), None, sweep, REQUEST_BODY)
+    body.feed(b"a")
+    assert await body.read() == b"a"
+    assert body.waited == 0.0
+    reading = await read_in_turn(body)
+    now = 3.0
+    assert body.waited == 3.0
+    body.feed(b"b")
+    assert await reading == b"b"
+    now = 4.0
+    assert body.waited == 3.0
+    sweep.close()

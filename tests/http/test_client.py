@@ -27,6 +27,7 @@ class Pieces:
     """A request body that arrives in pieces, or breaks."""
 
     waiting = False
+    waited = 0.0
     limit: int | None = None
     taken = 0
 

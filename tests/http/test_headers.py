@@ -117,3 +117,8 @@ def test_an_answer_says_whether_it_has_a_date(name: bytes) -> None:
 def test_a_head_is_a_line_and_blocks_of_lines() -> None:
     head = request_head("GET", "/a?b", b"Host: h\r\n", b"X-A: 1\r\n", b"X-B: 2\r\n")
     assert head == b"GET /a?b HTTP/1.1\r\nHost: h\r\nX-A: 1\r\nX-B: 2\r\n"
+
+
+def test_the_request_id_of_an_answer_is_the_gateways_and_not_the_departments() -> None:
+    fields = ((b"X-Request-ID", b"theirs"), (b"x-request-id", b"theirs"), (b"X-A", b"1"))
+    assert answer_fields(fields)[0] == b"X-A: 1\r\n"

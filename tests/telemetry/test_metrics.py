@@ -37,6 +37,15 @@ async def test_a_department_that_was_never_asked_has_no_duration() -> None:
     assert seen["gateway_added_duration_seconds_sum{transport=http}"] == 0.25
 
 
+async def test_waiting_for_the_caller_is_neither_the_gateways_time_nor_the_departments() -> None:
+    metrics = made()
+    metrics.service("edu.payment", "http").finished("sufuban", "none", 0.5, 0.25, 0.125)
+    metrics.service("edu.payment", "http").finished("sufuban", "body_timeout", 0.5, None, 0.375)
+    seen = await samples_of(metrics)
+    assert seen["gateway_department_duration_seconds_sum{service=edu.payment}"] == 0.25
+    assert seen["gateway_added_duration_seconds_sum{transport=http}"] == 0.25
+
+
 async def test_a_request_for_no_known_service_is_counted_under_a_dash() -> None:
     metrics = made()
     metrics.unknown.finished("-", "service_unknown", 0.001, None)
