@@ -9,6 +9,9 @@ from __future__ import annotations
 
 import asyncio
 import gc
+import os
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any, Final
 
 import pytest
@@ -105,3 +108,36 @@ def _kafka_brokers(terminal: pytest.TerminalReporter) -> list[str]:
         return []
     only = "" if "apache" in brokers else " only (in memory; KAFKA_BOOTSTRAP names no Apache Kafka)"
     return [f"Kafka brokers in this run: {', '.join(sorted(brokers))}{only}"]
+
+
+# --- brokers: the embedded one always, a real one when there is one ---------------------------
+
+
+@pytest.fixture(scope="session")
+def embedded() -> Iterator[str]:
+    """The address of an embedded broker that all tests share."""
+    command = [sys.executable, "-m", "gateway.demo.broker"]
+    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        yield process.stdout.readline().decode().strip()
+        process.terminate()
+
+
+@pytest.fixture(scope="session")
+def apache() -> str:
+    """The address of a real Apache Kafka, else the test is skipped."""
+    address = os.environ.get("KAFKA_BOOTSTRAP")
+    if not address:
+        pytest.skip(
+            f"{TOOL_MISSING} Apache Kafka (KAFKA_BOOTSTRAP is not set: tests/kafka/broker/start.py)"
+        )
+    return address
+
+
+@pytest.fixture(params=["embedded", "apache"])
+def bootstrap(
+    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
+) -> str:
+    """The address of a broker: each test that asks for it runs on both kinds."""
+    record_property(KAFKA_BROKER, request.param)
+    return str(request.getfixturevalue(request.param))

@@ -10,7 +10,6 @@ import asyncio
 import os
 import re
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 import click
@@ -21,12 +20,14 @@ from gateway.cli.check import problem_text
 from gateway.cli.dry_run import Asked, Explanation, dry_run
 from gateway.cli.policy_steps import size_text
 from gateway.cli.result import write_result
+from gateway.cli.routes_option import routes_option
 from gateway.entry.target import authority
 from gateway.routing.loader import load_routes
 from gateway.routing.sources import UnreadableFileError
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
+    from pathlib import Path
 
     from gateway.message import RawHeaders
     from gateway.routing.model import Service
@@ -50,14 +51,7 @@ _UNKNOWN_CALLER: Final = (errors.CREDENTIALS_MISSING, errors.CREDENTIALS_WRONG)
     "--channel",
     help="Explain as this channel, whatever the key: for machines that do not have the keys.",
 )
-@click.option(
-    "--routes",
-    envvar="GATEWAY_ROUTES",
-    default="routes.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The routes file.",
-)
+@routes_option
 @click.option(
     "--format",
     "form",

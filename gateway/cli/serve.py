@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 import uvloop
 
+from gateway.cli.routes_option import routes_option
 from gateway.cli.seconds import Seconds
 from gateway.errors import StartError
 from gateway.kafka.connection import KafkaConnection
@@ -57,14 +58,7 @@ def _asks_for_json(args: list[str], environ: Mapping[str, str]) -> bool:
 
 
 @click.command(cls=_Serve, short_help="Run the gateway.")
-@click.option(
-    "--routes",
-    envvar="GATEWAY_ROUTES",
-    default="routes.yaml",
-    show_default=True,
-    type=click.Path(path_type=Path),
-    help="The routes file.",
-)
+@routes_option
 @click.option(
     "--listen",
     envvar="GATEWAY_LISTEN",

@@ -121,7 +121,7 @@ class _MessageParser:
         message counts with its complete fields only: where it begins is not known.
         """
         if self._headers is None:
-            if self._payload:
+            if self._payload or self.body is None:
                 self._payload = False
                 self._size = 0
             return self._size > MAX_HEAD
@@ -184,9 +184,7 @@ class RequestParser(_MessageParser):
             head, self._head = self._head, None
             head.body = self._open_body(announced_length(head.headers))
             self.ready.append(head)
-        if self._headers is None and self.body is None:
-            self._size = 0
-        elif self._is_too_large(before):
+        if self._is_too_large(before):
             in_head = self._headers is not None
             raise Fault(errors.HEADERS_TOO_LARGE if in_head else errors.MALFORMED_REQUEST)
 
@@ -275,9 +273,7 @@ class AnswerParser(_MessageParser):
             head.body = self._open_body(length)
             head.length = length
             self.answer = head
-        if self._headers is None and self.body is None:
-            self._size = 0
-        elif self._is_too_large(before):
+        if self._is_too_large(before):
             in_head = self._headers is not None
             cause = errors.ANSWER_HEADERS_TOO_LARGE if in_head else errors.ANSWER_MALFORMED
             raise Fault(cause, may_have_been_sent=True)

@@ -53,10 +53,6 @@ class TokenBucket:
         """Whole tokens that could be taken at once: `r` of the field `RateLimit`."""
         return int(self._level(now) + _ROUNDING)
 
-    def reset_after(self, now: float) -> float:
-        """Seconds until the bucket is full if nobody takes any: `t` of the field `RateLimit`."""
-        return (self._burst - self._level(now)) / self._per_second
-
     def retune(self, rate: Rate, burst: int, now: float) -> None:
         """Adopt new numbers; what is in the bucket stays, as far as the new one holds it."""
         level = self._level(now)

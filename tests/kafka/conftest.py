@@ -1,14 +1,12 @@
-"""Brokers for the tests of this room: the embedded one always, a real one when there is one.
+"""What tests of this room ask for beside a broker: a node of their own, a producer, its events.
 
-`KAFKA_BOOTSTRAP` is the address of a real Apache Kafka and `KAFKA_JARS` the folder with its jars,
-both as `python -m tests.kafka.broker.start` prints them.
+`KAFKA_JARS` is the folder with Apache Kafka's jars, as `python -m tests.kafka.broker.start` prints
+it.
 """
 
 from __future__ import annotations
 
 import os
-import subprocess
-import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -22,48 +20,15 @@ from tests.kafka.broker.apache_kafka import ApacheKafka
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable, Iterator
 
-NO_APACHE = "tool missing: Apache Kafka (KAFKA_BOOTSTRAP is not set: tests/kafka/broker/start.py)"
-
-
-@pytest.fixture(scope="session")
-def embedded() -> Iterator[str]:
-    """The address of an embedded broker that all tests share."""
-    command = [sys.executable, "-m", "gateway.demo.broker"]
-    with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE) as process:
-        assert process.stdout is not None
-        yield process.stdout.readline().decode().strip()
-        process.terminate()
-
-
-@pytest.fixture(params=["embedded", "apache"])
-def bootstrap(
-    request: pytest.FixtureRequest, record_property: Callable[[str, object], None]
-) -> str:
-    """The address of a broker: each test that asks for it runs on both kinds."""
-    record_property("kafka_broker", request.param)
-    address = (
-        request.getfixturevalue("embedded")
-        if request.param == "embedded"
-        else request.getfixturevalue("apache")
-    )
-    return str(address)
-
-
-@pytest.fixture(scope="session")
-def apache() -> str:
-    """The address of a real Apache Kafka, else the test is skipped."""
-    address = os.environ.get("KAFKA_BOOTSTRAP")
-    if not address:
-        pytest.skip(NO_APACHE)
-    return address
-
 
 @pytest.fixture(scope="session")
 def jars() -> Path:
     """The jars of Apache Kafka, for tests with a node of their own, else they are skipped."""
     folder = os.environ.get("KAFKA_JARS")
     if not folder:
-        pytest.skip(NO_APACHE.replace("KAFKA_BOOTSTRAP", "KAFKA_JARS"))
+        pytest.skip(
+            "tool missing: Apache Kafka (KAFKA_JARS is not set: tests/kafka/broker/start.py)"
+        )
     return Path(folder)
 
 

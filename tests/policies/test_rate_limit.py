@@ -85,16 +85,6 @@ def test_remaining_counts_whole_tokens_and_takes_none() -> None:
     assert [bucket.remaining(now) for now in (0.0, 0.19, 0.2, 0.2, 99.0)] == [0, 1, 2, 2, 5]
 
 
-def test_reset_is_the_time_until_the_bucket_is_full() -> None:
-    bucket = TokenBucket(TEN_A_SECOND, 5, 0.0)
-    assert bucket.reset_after(0.0) == 0.0
-    bucket.take(0.0)
-    bucket.take(0.0)
-    assert bucket.reset_after(0.0) == pytest.approx(0.2)
-    assert bucket.reset_after(0.15) == pytest.approx(0.05)
-    assert bucket.reset_after(7.0) == 0.0
-
-
 def test_a_new_rate_counts_from_the_reload_on() -> None:
     bucket = emptied(TEN_A_SECOND, 10, 0.0)
     bucket.retune(Rate(1, 1.0), 10, 0.5)
@@ -160,9 +150,6 @@ class BucketMachine(RuleBasedStateMachine):
     @invariant()
     def tokens_are_between_none_and_the_burst(self) -> None:
         assert 0 <= self.bucket.remaining(self.now) <= self.burst
-        assert (
-            0.0 <= self.bucket.reset_after(self.now) <= (self.burst + 0.01) / self.rate.per_second
-        )
 
     @invariant()
     def every_span_keeps_the_promise(self) -> None:

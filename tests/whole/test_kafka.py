@@ -41,9 +41,9 @@ def replying(topic: str, service: str = "edu.pension", limit: str = "10s") -> st
 
 
 @asynccontextmanager
-async def connected(broker: str, *services: str) -> AsyncIterator[RunningGateway]:
+async def connected(bootstrap: str, *services: str) -> AsyncIterator[RunningGateway]:
     """A gateway whose producer has connected and whose reply topics are positioned."""
-    async with running_gateway(routes_text(*services), kafka=broker) as running:
+    async with running_gateway(routes_text(*services), kafka=bootstrap) as running:
         await until_ready(running.ops_port)
         await until_scraped(running.ops_port, lambda s: s.only("gateway_kafka_connected") == 1)
         yield running
@@ -65,12 +65,12 @@ def fates(samples: Samples, service: str | None = None) -> dict[str, float]:
 # --- accept -------------------------------------------------------------------------------------
 
 
-async def test_a_receipt_is_given_for_a_record_that_stands_where_it_says(broker: str) -> None:
+async def test_a_receipt_is_given_for_a_record_that_stands_where_it_says(bootstrap: str) -> None:
     topic = topic_name("cards")
-    async with connected(broker, accepting(topic)) as running:
+    async with connected(bootstrap, accepting(topic)) as running:
         headers = {"X-Subject": SUBJECT, "Content-Type": "application/json", "ce-id": "forged"}
         answer = await post(running, "/s/edu.card/new?reason=lost", headers)
-        found = await records(broker, topic)
+        found = await records(bootstrap, topic)
         samples = await scrape(running.ops_port)
     receipt = answer.json()
     assert (answer.status, answer.value("content-type")) == (202, "application/json")
@@ -90,18 +90,18 @@ async def test_a_receipt_is_given_for_a_record_that_stands_where_it_says(broker:
     assert samples.only("gateway_kafka_produce_duration_seconds_count", service="edu.card") == 1
 
 
-async def test_a_request_without_its_key_is_refused_and_nothing_is_produced(broker: str) -> None:
+async def test_a_request_without_its_key_is_refused_and_nothing_is_produced(bootstrap: str) -> None:
     topic = topic_name("cards")
-    async with connected(broker, accepting(topic)) as running:
+    async with connected(bootstrap, accepting(topic)) as running:
         answer = await post(running, "/s/edu.card")
-        assert await records(broker, topic) == []
+        assert await records(bootstrap, topic) == []
     assert (answer.status, answer.json()["cause"]) == (400, "record_key_missing")
     assert answer.json()["side"] == "caller"
 
 
-async def test_records_of_one_key_stay_in_order(broker: str) -> None:
+async def test_records_of_one_key_stay_in_order(bootstrap: str) -> None:
     topic = topic_name("cards")
-    async with connected(broker, accepting(topic)) as running:
+    async with connected(bootstrap, accepting(topic)) as running:
         receipts = [
             (await post(running, "/s/edu.card", {"X-Subject": SUBJECT})).json() for _ in range(5)
         ]
@@ -116,21 +116,21 @@ async def test_records_of_one_key_stay_in_order(broker: str) -> None:
 
 @asynccontextmanager
 async def pension(
-    broker: str, answer: Answer, limit: str = "10s", *more: str
+    bootstrap: str, answer: Answer, limit: str = "10s", *more: str
 ) -> AsyncIterator[tuple[RunningGateway, KafkaDepartment]]:
     """A gateway with the service edu.pension, and its department."""
     topic = topic_name("pension")
-    await partitions(broker, topic)
+    await partitions(bootstrap, topic)
     async with (
-        KafkaDepartment(broker, topic, answer) as department,
-        connected(broker, replying(topic, limit=limit), *more) as running,
+        KafkaDepartment(bootstrap, topic, answer) as department,
+        connected(bootstrap, replying(topic, limit=limit), *more) as running,
     ):
         yield running, department
 
 
-async def test_the_departments_reply_is_the_answer(broker: str) -> None:
+async def test_the_departments_reply_is_the_answer(bootstrap: str) -> None:
     answer = reply(b"<ok/>", status="201", content_type="application/xml")
-    async with pension(broker, answer) as (running, department):
+    async with pension(bootstrap, answer) as (running, department):
         answered = await post(running, f"/s/edu.pension/months?subject={SUBJECT}")
         samples = await scrape(running.ops_port)
     assert (answered.status, answered.body) == (201, b"<ok/>")
@@ -143,12 +143,12 @@ async def test_the_departments_reply_is_the_answer(broker: str) -> None:
     assert fates(samples, "edu.pension") == {"answered": 1}
 
 
-async def test_requests_at_once_each_get_their_own_reply(broker: str) -> None:
+async def test_requests_at_once_each_get_their_own_reply(bootstrap: str) -> None:
     def echo(request: Request) -> list[Written]:
         identity = (request.header("ce_correlationid") or "").encode()
         return [Written(request.key, (("ce_correlationid", identity),))]
 
-    async with pension(broker, echo) as (running, _), asyncio.TaskGroup() as group:
+    async with pension(bootstrap, echo) as (running, _), asyncio.TaskGroup() as group:
         asked = [
             group.create_task(post(running, f"/s/edu.pension?subject=S{number}"))
             for number in range(10)
@@ -157,9 +157,9 @@ async def test_requests_at_once_each_get_their_own_reply(broker: str) -> None:
 
 
 async def test_a_department_that_does_not_reply_is_named_and_its_late_reply_counted(
-    broker: str,
+    bootstrap: str,
 ) -> None:
-    async with pension(broker, lambda _: (), "1s") as (running, department):
+    async with pension(bootstrap, lambda _: (), "1s") as (running, department):
         answer = await post(running, f"/s/edu.pension?subject={SUBJECT}")
         late = department.requests[0]
         department.answer = lambda request: reply(b"late")(late) if request is not late else ()
@@ -180,9 +180,9 @@ async def test_a_department_that_does_not_reply_is_named_and_its_late_reply_coun
     ],
 )
 async def test_a_reply_that_cannot_be_an_answer_is_the_departments_fault(
-    broker: str, broken: Answer
+    bootstrap: str, broken: Answer
 ) -> None:
-    async with pension(broker, broken) as (running, _):
+    async with pension(bootstrap, broken) as (running, _):
         answer = await post(running, f"/s/edu.pension?subject={SUBJECT}")
         samples = await scrape(running.ops_port)
     assert (answer.status, answer.json()["cause"]) == (502, "reply_malformed")
@@ -191,26 +191,26 @@ async def test_a_reply_that_cannot_be_an_answer_is_the_departments_fault(
     assert fates(samples) == {"malformed": 1}
 
 
-async def test_a_second_reply_and_a_foreign_one_change_nothing(broker: str) -> None:
+async def test_a_second_reply_and_a_foreign_one_change_nothing(bootstrap: str) -> None:
     def answer(request: Request) -> list[Written]:
         foreign = Written(b"foreign", (("ce_correlationid", b"0" * 32),))
         return [foreign, *reply(b"first")(request), *reply(b"second")(request)]
 
-    async with pension(broker, answer) as (running, _):
+    async with pension(bootstrap, answer) as (running, _):
         answered = await post(running, f"/s/edu.pension?subject={SUBJECT}")
         samples = await until_scraped(running.ops_port, lambda s: sum(fates(s).values()) == 3)
     assert answered.body == b"first"
     assert fates(samples) == {"answered": 1, "duplicate": 1, "foreign": 1}
 
 
-async def test_one_department_cannot_answer_for_another(broker: str) -> None:
+async def test_one_department_cannot_answer_for_another(bootstrap: str) -> None:
     others = topic_name("others")
     other = replying(others, "edu.others")
 
     def forged(request: Request) -> list[Written]:
         return [*reply(b"forged", topic=f"{others}.replies")(request)]
 
-    async with pension(broker, forged, "1s", other) as (running, _):
+    async with pension(bootstrap, forged, "1s", other) as (running, _):
         answer = await post(running, f"/s/edu.pension?subject={SUBJECT}")
         samples = await scrape(running.ops_port)
     assert (answer.status, answer.json()["cause"]) == (504, "reply_timeout")
@@ -218,10 +218,10 @@ async def test_one_department_cannot_answer_for_another(broker: str) -> None:
 
 
 async def test_readiness_names_the_reply_topics_and_metrics_show_their_position(
-    broker: str,
+    bootstrap: str,
 ) -> None:
     topic = topic_name("pension")
-    async with connected(broker, replying(topic)) as running:
+    async with connected(bootstrap, replying(topic)) as running:
         readiness = (await ask(running.ops_port, "/readyz")).json()
         samples = await scrape(running.ops_port)
     checks = {check["name"]: check for check in readiness["checks"]}
@@ -229,10 +229,10 @@ async def test_readiness_names_the_reply_topics_and_metrics_show_their_position(
     assert samples.only("gateway_kafka_replies_positioned", topic=f"{topic}.replies") == 1
 
 
-async def test_http_and_kafka_departments_stand_behind_the_same_door(broker: str) -> None:
+async def test_http_and_kafka_departments_stand_behind_the_same_door(bootstrap: str) -> None:
     async with Origin(answer_with(b"paid")) as origin:
         services = (http_service("edu.payment", origin.url), accepting(topic_name("cards")))
-        async with connected(broker, *services) as running:
+        async with connected(bootstrap, *services) as running:
             paid = await post(running, "/s/edu.payment")
             receipt = await post(running, "/s/edu.card", {"X-Subject": SUBJECT})
             samples = await scrape(running.ops_port)

@@ -14,11 +14,11 @@ edu.card:
 """
 
 
-async def test_a_caller_reaches_both_over_one_connection(broker: str) -> None:
+async def test_a_caller_reaches_both_over_one_connection(bootstrap: str) -> None:
     async with Origin(reply(b"paid")) as origin:
         text = routes_text(http_service("edu.payment", origin.url, http_path="/api"), CARD)
         async with (
-            running_gateway(text, kafka=broker) as running,
+            running_gateway(text, kafka=bootstrap) as running,
             Caller(running.entry_port) as caller,
         ):
             paid = await caller.ask("GET", "/s/edu.payment/orders?id=1", WITH_KEY)
