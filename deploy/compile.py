@@ -39,7 +39,7 @@ class Group(NamedTuple):
 GROUPS: Final = (
     Group(
         "what a request, its faults and its deadlines are made of: every other module reads them",
-        ("errors.py", "message.py", "sweep.py", "routing/model.py"),
+        ("errors/*.py", "message.py", "sweep.py", "routing/model.py"),
     ),
     Group("decisions: several a request, each a few comparisons", ("policies/*.py",)),
     Group(
@@ -53,7 +53,8 @@ GROUPS: Final = (
     Group(
         "what is counted and written for each request; the scrape stays as it is",
         tuple(f"telemetry/{name}.py" for name in
-              ("cells", "families", "metrics", "request_log", "trace")),
+              ("case_meter", "cells", "department_families", "families", "family", "kafka_meter",
+               "metrics", "reading", "request_log", "spool_meter", "trace")),
     ),
 )  # fmt: skip
 """The one list. Loader, commands, Kafka and operations are not here: none is in the way of every

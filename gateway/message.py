@@ -138,6 +138,14 @@ class ServiceRequest:
         self.traceparent: Final = traceparent
         self.tracestate: Final = tracestate
 
+    def with_body(self, body: Body) -> ServiceRequest:
+        """Return the same request with its body read or replaced."""
+        return ServiceRequest(
+            self.service_id, self.method, self.path, self.query, self.headers, self.fields,
+            body, self.arrived, self.api_key, self.request_id, self.trace_id, self.traceparent,
+            self.tracestate,
+        )  # fmt: skip
+
     def with_key(self, api_key: bytes) -> ServiceRequest:
         """Return the same request as if it had come with another key."""
         return ServiceRequest(

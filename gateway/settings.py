@@ -7,8 +7,10 @@ life, in `gateway.routing`.
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network, ip_network
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal, NamedTuple
 
 from gateway.errors import StartError
@@ -16,13 +18,20 @@ from gateway.http.listener import DEFAULT_TIMES
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
-    from pathlib import Path
 
     from gateway.http.server import Times
     from gateway.kafka.connection import KafkaConnection
     from gateway.routing.model import SecretRef
 
-__all__ = ["Address", "LogFormat", "Settings", "parse_address", "parse_networks"]
+__all__ = [
+    "Address",
+    "LogFormat",
+    "Settings",
+    "parse_address",
+    "parse_cases",
+    "parse_instance",
+    "parse_networks",
+]
 
 LogFormat = Literal["json", "text"]
 Network = IPv4Network | IPv6Network
@@ -40,8 +49,11 @@ class Address(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How this process runs; times in seconds.
+    """How this process runs; times in seconds, sizes in bytes.
 
+    `data` is the folder of spool and case store; `cases` is `sqlite` or a `postgresql://` URL,
+    which may hold a password; `instance` is a name that no other gateway has, for reply topics of
+    one's own.
     `secrets` are values for references of the routes file that are not to be looked up.
     """
 
@@ -49,6 +61,11 @@ class Settings:
     listen: Address
     ops: Address
     kafka: KafkaConnection | None = None
+    data: Path = Path("data")
+    cases: str = field(default="sqlite", repr=False)
+    instance: str = "gateway"
+    spool_limit: int = 1 << 30
+    cases_kept: float = 90 * 86_400.0
     log_format: LogFormat = "json"
     trusted_proxies: tuple[Network, ...] = ()
     max_connections: int = 10_000
@@ -80,6 +97,20 @@ def _is_host(text: str) -> bool:
 
 def _is_port(text: str) -> bool:
     return text.isascii() and text.isdigit() and len(text) <= 5 and int(text) <= 65535
+
+
+def parse_cases(text: str) -> str:
+    """Check what `--cases` says; raises `StartError` that never shows a password."""
+    if text == "sqlite" or text.startswith(("postgresql://", "postgres://")):
+        return text
+    raise StartError("--cases is neither sqlite nor a URL that begins with postgresql://.")
+
+
+def parse_instance(text: str) -> str:
+    """Check a name that becomes part of file and topic names; raises `StartError`."""
+    if re.fullmatch(r"[A-Za-z0-9._-]{1,49}", text) is None:
+        raise StartError("--instance is 1 to 49 letters, digits, dots, hyphens and underscores.")
+    return text
 
 
 def parse_networks(text: str, option: str) -> tuple[Network, ...]:

@@ -15,14 +15,17 @@ every_cause = pytest.mark.parametrize("cause", CAUSES.values(), ids=lambda cause
 def test_codes_are_never_renamed() -> None:
     assert " ".join(CAUSES) == (
         "malformed_request path_refused header_refused service_missing service_ambiguous "
-        "credentials_missing credentials_wrong not_granted service_unknown method_not_allowed "
-        "record_key_missing head_timeout body_timeout body_too_large body_incomplete "
+        "credentials_missing credentials_wrong not_granted service_unknown "
+        "method_not_allowed record_key_missing body_invalid idempotency_key_missing "
+        "idempotency_key_refused idempotency_key_reused idempotency_in_flight case_unknown "
+        "head_timeout body_timeout body_too_large record_too_large body_incomplete "
         "expectation_failed target_too_long headers_too_large rate_limited caller_gone "
-        "caller_slow draining connection_limit internal_error department_busy circuit_open "
-        "name_not_resolved connection_refused connect_timeout tls_failed connection_lost "
-        "answer_timeout answer_malformed answer_headers_too_large answer_incomplete "
-        "reply_timeout reply_malformed broker_unreachable broker_timeout broker_refused "
-        "topic_unknown record_too_large replies_not_ready"
+        "caller_slow draining connection_limit internal_error spool_full spool_failed "
+        "cases_unreachable department_busy circuit_open name_not_resolved connection_refused "
+        "connect_timeout tls_failed connection_lost answer_timeout answer_malformed "
+        "answer_headers_too_large answer_incomplete reply_timeout reply_malformed "
+        "reply_invalid broker_unreachable broker_timeout broker_refused topic_unknown "
+        "replies_not_ready"
     )
 
 
@@ -62,6 +65,9 @@ POOL, GONE = "http/test_pool.py", "http/test_callers_gone.py"
 ANSWERS = "http/smuggling_answers.py"
 KAFKA, RUNNING = "whole/test_kafka.py", "whole/test_limits.py"
 
+CASES, OUTAGE = "whole/test_cases.py", "whole/test_kafka_outage.py"
+SCHEMAS = "whole/test_schemas.py"
+
 PRODUCED_IN = {
     "malformed_request": DOOR,
     "path_refused": DOOR,
@@ -98,14 +104,24 @@ PRODUCED_IN = {
     "answer_malformed": ANSWERS,
     "answer_headers_too_large": ANSWERS,
     "answer_incomplete": ANSWERS,
-    "reply_timeout": KAFKA,
+    "reply_timeout": OUTAGE,
     "reply_malformed": KAFKA,
-    "broker_unreachable": "whole/test_kafka_outage.py",
-    "broker_timeout": "whole/test_kafka_outage.py",
+    "reply_invalid": SCHEMAS,
+    "body_invalid": SCHEMAS,
+    "idempotency_key_missing": CASES,
+    "idempotency_key_refused": CASES,
+    "idempotency_key_reused": CASES,
+    "idempotency_in_flight": CASES,
+    "case_unknown": CASES,
+    "spool_full": "kafka/test_outbox.py",
+    "spool_failed": OUTAGE,
+    "cases_unreachable": OUTAGE,
+    "broker_unreachable": "serve/test_gateway.py",
+    "broker_timeout": "kafka/test_rejections.py",
     "broker_refused": "kafka/test_rejections.py",
     "topic_unknown": "kafka/test_rejections.py",
     "record_too_large": "kafka/test_rejections.py",
-    "replies_not_ready": "whole/test_kafka_outage.py",
+    "replies_not_ready": "kafka/test_replies.py",
 }
 """Which test module makes each cause happen, on sockets or with a broker."""
 

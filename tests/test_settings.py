@@ -9,7 +9,14 @@ from pathlib import Path
 import pytest
 
 from gateway.errors import StartError
-from gateway.settings import Address, Settings, parse_address, parse_networks
+from gateway.settings import (
+    Address,
+    Settings,
+    parse_address,
+    parse_cases,
+    parse_instance,
+    parse_networks,
+)
 
 
 @pytest.mark.parametrize(
@@ -63,3 +70,21 @@ def test_settings_do_not_change_and_do_not_show_the_environment() -> None:
     assert "made-up" not in repr(settings)
     with pytest.raises(AttributeError):
         settings.routes = Path("other.yaml")  # type: ignore[misc]  # that is what is tested
+
+
+@pytest.mark.parametrize("text", ["sqlite", "postgresql://u@h/db", "postgres://h/db"])
+def test_cases_are_kept_in_one_of_two_stores(text: str) -> None:
+    assert parse_cases(text) == text
+
+
+def test_another_store_is_refused_without_showing_what_might_be_a_password() -> None:
+    with pytest.raises(StartError, match="--cases") as caught:
+        parse_cases("mysql://user:made-up-password@host/db")
+    assert "made-up-password" not in str(caught.value)
+
+
+@pytest.mark.parametrize("text", ["", "a/b", "a b", "a" * 50, "..\n"])
+def test_an_instance_is_a_name_that_files_and_topics_can_have(text: str) -> None:
+    assert parse_instance("gw-1.example_2") == "gw-1.example_2"
+    with pytest.raises(StartError, match="--instance"):
+        parse_instance(text)

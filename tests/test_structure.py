@@ -35,13 +35,50 @@ WITHOUT_TEST: Final = {
     "gateway/routing/model.py": "frozen values and defaults: the loader's tests read each of them",
     "gateway/kafka/events.py": "a protocol: there is nothing to run",
     "gateway/kafka/record.py": "named tuples: there is nothing to run",
+    "gateway/kafka/spool_events.py": "a protocol: there is nothing to run",
+    "gateway/cases/events.py": "a protocol: there is nothing to run",
+    "gateway/handling/caller.py": "a protocol: there is nothing to run",
+    "gateway/handling/kafka_link.py": "a value: there is nothing to run",
     "gateway/__main__.py": "one line; every test of the command line runs it",
 }
 
-TESTED_BY: Final = {
-    f"gateway/routing/problem_codes/{module}.py": "tests/routing/test_problem_codes.py"
-    for module in ("code", "of_keys", "of_references", "of_syntax", "of_values")
-}
+TESTED_BY: Final = (
+    {
+        f"gateway/routing/problem_codes/{module}.py": "tests/routing/test_problem_codes.py"
+        for module in ("code", "of_keys", "of_references", "of_schemas", "of_syntax", "of_values")
+    }
+    | {
+        f"gateway/handling/{module}.py": "tests/whole/test_cases.py"
+        for module in (
+            *("case_answers", "case_arrivals", "case_desk", "case_path"),
+            *("idempotent_submission", "submission", "whole_bodies"),
+        )
+    }
+    | {
+        f"gateway/cases/{kind}_{module}.py": "tests/cases/test_store.py"
+        for kind in ("sqlite", "postgres")
+        for module in ("callbacks", "cases", "keys")
+    }
+    | {"gateway/cases/sqlite_marks.py": "tests/cases/test_store.py"}
+    | {
+        f"gateway/kafka/{module}.py": "tests/kafka/test_outbox.py"
+        for module in ("outbox_fates", "outbox_order", "outbox_sending")
+    }
+    | {
+        f"gateway/kafka/{module}.py": "tests/kafka/test_spool_drain.py"
+        for module in ("spool", "spool_lock", "spool_orphans", "spool_row", "spool_topics")
+    }
+    | {
+        "gateway/handling/books.py": "tests/handling/test_pipeline.py",
+        "gateway/serve/case_side.py": "tests/serve/test_gateway.py",
+        "gateway/serve/gauges.py": "tests/serve/test_gateway.py",
+        "gateway/serve/kafka_side.py": "tests/serve/test_gateway.py",
+    }
+    | {
+        f"gateway/errors/{module}.py": "tests/test_errors.py"
+        for module in ("cause", "of_broker", "of_caller", "of_department", "of_gateway")
+    }
+)
 """Modules that only make sense together and are tested together."""
 
 LONG_FILES: Final[dict[str, str]] = {}
@@ -52,7 +89,14 @@ TASK_OWNERS: Final = {
     "gateway/kafka/broker_probe.py": "one question a broker; who asks waits for it or cancels it",
     "gateway/kafka/producer.py": "its supervisor and what it abandons; close() waits",
     "gateway/kafka/reply_reader.py": "the reader; close() waits",
-    "gateway/serve.py": "what runs beside the requests; drain_and_close() waits",
+    "gateway/cases/postgres_batches.py": "the batch that is being written; close() waits",
+    "gateway/cases/postgres_database.py": "connecting and listening; close() waits",
+    "gateway/cases/watches.py": "one reading of a case that is watched; close() waits",
+    "gateway/handling/case_desk.py": "answers that are being noted; close() waits",
+    "gateway/handling/http_once.py": "keys that are being freed; close() waits",
+    "gateway/kafka/outbox.py": "drain, fates and orphans; close() waits",
+    "gateway/kafka/topic_limits.py": "the asking for limits of topics; close() waits",
+    "gateway/serve/gateway.py": "what runs beside the requests; drain_and_close() waits",
 }
 
 FunctionNode = ast.FunctionDef | ast.AsyncFunctionDef

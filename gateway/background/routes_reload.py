@@ -11,7 +11,7 @@ import hashlib
 import logging
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.errors import StartError
 from gateway.handling.admission import key_digest
@@ -57,6 +57,13 @@ class ReloadState:
     rejected_digest: str | None = None
 
 
+class _ChannelSecrets(NamedTuple):
+    """Keys, and what callbacks are signed with, by channel; values, never to be shown."""
+
+    keys: ChannelKeys
+    callbacks: dict[str, str]
+
+
 class RoutesReload:
     """Reads `path`, builds snapshots and puts them on the board.
 
@@ -82,6 +89,7 @@ class RoutesReload:
         self._swapped = swapped
         self._content = ContentDigest(path)
         self._secrets: Mapping[SecretRef, SecretPlace] = {}
+        self._schemas: tuple[str, ...] = ()
         self._board: RouteBoard | None = None
         self._state: ReloadState | None = None
         self.seen = UNREADABLE
@@ -98,7 +106,7 @@ class RoutesReload:
         loaded, keys, problems = await asyncio.to_thread(self._read)
         if problems or loaded.routes is None:
             raise StartError(_start_text(self._path, problems))
-        live = self._builder.build(loaded.routes, keys, None)
+        live = self._builder.build(loaded.routes, keys.keys, None, keys.callbacks)
         self._board = RouteBoard(live)
         now = datetime.now(UTC)
         self._state = ReloadState(now, "applied", now)
@@ -124,8 +132,8 @@ class RoutesReload:
             return
         self._apply(board, merged, keys)
 
-    def _apply(self, board: RouteBoard, merged: Merged, keys: ChannelKeys) -> None:
-        live = self._builder.build(merged.routes, keys, board.current)
+    def _apply(self, board: RouteBoard, merged: Merged, keys: _ChannelSecrets) -> None:
+        live = self._builder.build(merged.routes, keys.keys, board.current, keys.callbacks)
         board.swap(live)
         now = datetime.now(UTC)
         result = "partial" if merged.refused or merged.kept else "applied"
@@ -173,20 +181,20 @@ class RoutesReload:
     def look(self) -> str:
         """Return a text that differs when the files or the keys do; runs in a thread."""
         try:
-            content = self._content.current()
+            content = self._content.current(self._schemas)
         except (UnreadableFileError, OSError):  # OSError: it went while it was looked at
             return UNREADABLE
         return _stamp(content, self._resolve().values)
 
-    def _read(self) -> tuple[Loaded, ChannelKeys, tuple[Problem, ...]]:
+    def _read(self) -> tuple[Loaded, _ChannelSecrets, tuple[Problem, ...]]:
         """Runs in a thread: files are read, and keys looked up, here."""
         self.seen = UNREADABLE
         loaded = load_routes(self._path)
-        self._secrets = loaded.secrets
+        self._secrets, self._schemas = loaded.secrets, loaded.schemas
         resolved = self._resolve()
         self.seen = _stamp(loaded.digest, resolved.values)
         problems = (*loaded.problems, *resolved.problems)
-        return loaded, _channel_keys(loaded.routes, resolved.values), problems
+        return loaded, _channel_secrets(loaded.routes, resolved.values), problems
 
     def _resolve(self) -> Resolved:
         sought = {ref: place for ref, place in self._secrets.items() if ref not in self._given}
@@ -201,20 +209,29 @@ def _stamp(content: str, values: Mapping[SecretRef, str]) -> str:
     return f"{content} {hashlib.sha256(keys.encode()).hexdigest()}"
 
 
-def _runs(loaded: Loaded, keys: ChannelKeys, live: LiveRoutes) -> bool:
+def _runs(loaded: Loaded, secrets: _ChannelSecrets, live: LiveRoutes) -> bool:
     """Whether exactly these files and keys are in force."""
-    owners = {key_digest(key): id_ for id_, values in keys.items() for key in values}
+    owners = {key_digest(key): id_ for id_, values in secrets.keys.items() for key in values}
     running = {digest: channel.id for digest, (_, channel) in live.keys.items()}
-    return loaded.digest == live.routes.digest and owners == running
+    return (
+        loaded.digest == live.routes.digest
+        and owners == running
+        and secrets.callbacks == live.callback_secrets
+    )
 
 
-def _channel_keys(routes: Routes | None, values: Mapping[SecretRef, str]) -> ChannelKeys:
-    if routes is None:
-        return {}
-    return {
+def _channel_secrets(routes: Routes | None, values: Mapping[SecretRef, str]) -> _ChannelSecrets:
+    channels = () if routes is None else routes.channels.values()
+    keys = {
         channel.id: tuple(values[key].encode() for key in channel.keys if key in values)
-        for channel in routes.channels.values()
+        for channel in channels
     }
+    callbacks = {
+        channel.id: values[channel.callback.secret]
+        for channel in channels
+        if channel.callback is not None and channel.callback.secret in values
+    }
+    return _ChannelSecrets(keys, callbacks)
 
 
 def _start_text(path: Path, problems: tuple[Problem, ...]) -> str:

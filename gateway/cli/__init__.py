@@ -14,8 +14,8 @@ import click
 
 __all__ = ["main"]
 
-COMMANDS: Final = ("serve", "demo", "check", "explain", "schema")
-"""Each is the module and, in it, the command of that name."""
+COMMANDS: Final = ("serve", "demo", "check", "explain", "schema", "dead-letters")
+"""Each is the module and, in it, the command of that name, with `_` for `-`."""
 
 
 class _Commands(click.Group):
@@ -29,7 +29,8 @@ class _Commands(click.Group):
         del ctx
         if cmd_name not in COMMANDS:
             return None
-        command = getattr(import_module(f"gateway.cli.{cmd_name}"), cmd_name)
+        name = cmd_name.replace("-", "_")
+        command = getattr(import_module(f"gateway.cli.{name}"), name)
         return command if isinstance(command, click.Command) else None
 
 

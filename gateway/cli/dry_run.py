@@ -19,9 +19,10 @@ from gateway.entry.request import RequestReader
 from gateway.errors import Fault
 from gateway.handling.admission import admit
 from gateway.handling.delivery import department_fields, department_target
+from gateway.handling.idempotent_submission import required_key
 from gateway.handling.live_routes import RouteBuilder
 from gateway.handling.request_record import RequestRecord
-from gateway.kafka.cloudevents import request_record
+from gateway.kafka.profiles import request_record
 from gateway.kafka.record_key import record_key
 from gateway.message import WholeBody
 from gateway.routing.grants import matches
@@ -217,6 +218,7 @@ def _sent(
     runtime: ServiceRuntime, request: ServiceRequest, record: RequestRecord
 ) -> dict[str, object]:
     if runtime.http is not None:
+        required_key(runtime.service, request)
         return _sent_over_http(runtime, request, record)
     return _sent_over_kafka(runtime.service, request)
 
@@ -247,19 +249,21 @@ def _sent_over_kafka(service: Service, request: ServiceRequest) -> dict[str, obj
     if kafka is None:
         return {}
     key = record_key(kafka.key, request.headers, request.query)
+    required_key(service, request)
     now = datetime.now(UTC)
     outgoing = request_record(
         kafka,
         request,
         b"",
         key=key,
-        event_id="(32 hex digits, new for each request)",
+        event_id="(48 hex digits, new for each request)",
         now=now,
         deadline=now + timedelta(seconds=service.timeout),
     )
     passed = {name.encode() for name, _ in outgoing.headers}
     return {
         "transport": "kafka",
+        "profile": kafka.profile,
         "topic": outgoing.topic,
         "key": None if key is None else key.decode("utf-8", "replace"),
         "headers": [(name, value.decode("utf-8", "replace")) for name, value in outgoing.headers],

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from gateway.handling.admission import ADMISSION_STEPS
 from gateway.handling.pipeline import HTTP_STEPS, KAFKA_STEPS
 from gateway.routing.grants import matches
-from gateway.routing.model import UNLIMITED
+from gateway.routing.model import UNLIMITED, Durability, Idempotency, KafkaMode, Repeat
 
 if TYPE_CHECKING:
     from gateway.routing.model import Channel, HttpBackend, KafkaBackend, Routes, Service
@@ -37,7 +37,7 @@ def policy_steps(service: Service, routes: Routes, channel: Channel | None) -> t
         steps |= _http(service, service.http)
     elif service.kafka is not None:
         order += KAFKA_STEPS
-        steps |= _kafka(service, service.kafka)
+        steps |= _kafka(service, service.kafka, channel)
     return tuple(Step(name, *steps[name]) for name in order)
 
 
@@ -109,6 +109,7 @@ def _http(service: Service, http: HttpBackend) -> _Steps:
     repeated = "any method" if retry.idempotent else "only what is safe: not sent, or idempotent"
     return {
         "deadline": _deadline(service),
+        "idempotency": _idempotency(service),
         "retry budget": (
             f"retries at most {budget.share:.0%} of the requests of the last {budget.window:g} s,"
             f" at least {budget.minimum}",
@@ -152,17 +153,101 @@ def _balancer(http: HttpBackend) -> tuple[str, dict[str, object]]:
     )
 
 
-def _kafka(service: Service, kafka: KafkaBackend) -> _Steps:
+def _kafka(service: Service, kafka: KafkaBackend, channel: Channel | None) -> _Steps:
     key = "none" if kafka.key is None else f"{kafka.key}; missing: 400"
-    reply = "a receipt (202) once the brokers have the record"
-    if kafka.reply_topic is not None:
-        reply = f"awaited on {kafka.reply_topic} until the deadline; 504"
+    schema = service.request_schema
+    checked = "the body is not looked at"
+    if schema is not None:
+        checked = f"the body has to keep to {schema.path}; else: 422 with every place"
     return {
-        "deadline": _deadline(service),
+        "deadline": _kafka_deadline(service, kafka),
         "record key": (key, {"key": None if kafka.key is None else str(kafka.key)}),
-        "broker": (
-            f"topic {kafka.topic}, acknowledged by all in-sync replicas; away: 503",
-            {"topic": kafka.topic, "acks": "all"},
-        ),
-        "reply": (reply, {"mode": kafka.mode.value, "reply_topic": kafka.reply_topic}),
+        "schema": (checked, {"request": None if schema is None else schema.path}),
+        "idempotency": _idempotency(service),
+        "case": _case(kafka, channel),
+        "outbox": _outbox(kafka),
+        "reply": _reply(service, kafka),
     }
+
+
+def _kafka_deadline(service: Service, kafka: KafkaBackend) -> tuple[str, dict[str, object]]:
+    then = "then the receipt" if kafka.mode is KafkaMode.REPLY else "nothing durable by then: 504"
+    text = f"{service.timeout:g} s from the head of the request; {then}"
+    return text, {"timeout": service.timeout}
+
+
+def _idempotency(service: Service) -> tuple[str, dict[str, object]]:
+    values: dict[str, object] = {
+        "idempotency": service.idempotency.value,
+        "repeat": service.repeat.value,
+    }
+    if service.idempotency is Idempotency.OFF:
+        return "off; Idempotency-Key is not looked at", values
+    required = service.idempotency is Idempotency.REQUIRED
+    absent = "required, missing: 400" if required else "optional"
+    joins = service.repeat is Repeat.JOIN
+    early = "joins the wait" if joins else "409"
+    return (
+        f"Idempotency-Key {absent}; repeated: the first answer again, while that is under way:"
+        f" {early}, with another body: 422",
+        values,
+    )
+
+
+def _case(kafka: KafkaBackend, channel: Channel | None) -> tuple[str, dict[str, object]]:
+    readers = () if channel is None else (channel.id, *channel.case_readers)
+    who = ", ".join(readers) or "the channel that sent it and its case_readers"
+    callback = None if channel is None else channel.callback
+    told = "" if callback is None else f"; told to {callback.url}"
+    states = ""
+    if kafka.status_topic is not None:
+        states = f"; states from {kafka.status_topic}, {len(kafka.state_map)} words known"
+    return (
+        f"one for each request, at /cases/{{id}} for {who}{told}{states}",
+        {
+            "readers": list(readers),
+            "callback": None if callback is None else callback.url,
+            "status_topic": kafka.status_topic,
+            "state_map": dict(kafka.state_map),
+        },
+    )
+
+
+def _outbox(kafka: KafkaBackend) -> tuple[str, dict[str, object]]:
+    brokers = f"topic {kafka.topic}, acknowledged by all in-sync replicas"
+    late = f"not within {kafka.spill_after:g} s: kept on this gateway's disk; disk full: 503"
+    if kafka.durability is Durability.JOURNAL:
+        brokers = f"on this gateway's disk first, then {brokers}"
+        late = f"not within {kafka.spill_after:g} s: the receipt says local; disk full: 503"
+    return (
+        f"{brokers}; {late}",
+        {
+            "topic": kafka.topic,
+            "acks": "all",
+            "durability": kafka.durability.value,
+            "spill_after": kafka.spill_after,
+        },
+    )
+
+
+def _reply(service: Service, kafka: KafkaBackend) -> tuple[str, dict[str, object]]:
+    schema = None if service.reply_schema is None else service.reply_schema.path
+    text = "none; a receipt (202) once the record is durable"
+    if kafka.mode is KafkaMode.EVENT:
+        text += ", and the case ends with its publication"
+    if kafka.reply_topic is not None:
+        text = (
+            f"awaited on {kafka.reply_topic} until the deadline, {kafka.max_waits} at once; late or"
+            f" one more: a receipt (202)"
+        )
+        text += "" if schema is None else f"; has to keep to {schema}, else: 502"
+    return (
+        f"{text}; headers as {kafka.profile}",
+        {
+            "mode": kafka.mode.value,
+            "reply_topic": kafka.reply_topic,
+            "max_waits": None if kafka.reply_topic is None else kafka.max_waits,
+            "profile": kafka.profile,
+            "schema": schema,
+        },
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import socket
 import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,12 +13,20 @@ from typing import TYPE_CHECKING, Any
 import click
 import uvloop
 
+from gateway.cli.kafka_options import kafka_connection, kafka_option, secret_text
 from gateway.cli.routes_option import routes_option
 from gateway.cli.seconds import Seconds
+from gateway.cli.size import Size
 from gateway.errors import StartError
-from gateway.kafka.connection import KafkaConnection
 from gateway.serve import run
-from gateway.settings import LogFormat, Settings, parse_address, parse_networks
+from gateway.settings import (
+    LogFormat,
+    Settings,
+    parse_address,
+    parse_cases,
+    parse_instance,
+    parse_networks,
+)
 from gateway.telemetry import process_log
 
 if TYPE_CHECKING:
@@ -73,10 +82,44 @@ def _asks_for_json(args: list[str], environ: Mapping[str, str]) -> bool:
     show_default=True,
     help="HOST:PORT of the ops door (metrics, health, routes).",
 )
+@kafka_option
 @click.option(
-    "--kafka",
-    envvar="GATEWAY_KAFKA",
-    help="Brokers to start from: HOST:PORT[,HOST:PORT]. Security: GATEWAY_KAFKA_*.",
+    "--data",
+    envvar="GATEWAY_DATA",
+    type=click.Path(file_okay=False, path_type=Path),
+    default=Path("data"),
+    show_default=True,
+    help="Folder of spool and case store; made with mode 0700. It has to outlive the process.",
+)
+@click.option(
+    "--cases",
+    envvar="GATEWAY_CASES",
+    default="sqlite",
+    show_default=True,
+    help="sqlite, or postgresql://… for several gateways; file:PATH reads the URL from a file.",
+)
+@click.option(
+    "--instance",
+    envvar="GATEWAY_INSTANCE",
+    default=socket.gethostname,
+    show_default="the host's name",
+    help="What {instance} in a reply topic stands for: a name that no other gateway has.",
+)
+@click.option(
+    "--spool-limit",
+    envvar="GATEWAY_SPOOL_LIMIT",
+    type=Size(),
+    default="1GiB",
+    show_default=True,
+    help="Bytes that the spool may hold while the brokers are away; beyond it requests get 503.",
+)
+@click.option(
+    "--cases-kept",
+    envvar="GATEWAY_CASES_KEPT",
+    type=Seconds(),
+    default=90 * 86_400.0,
+    show_default="90 days",
+    help="Seconds that a case is kept after its last change.",
 )
 @click.option(
     "--log-format",
@@ -108,12 +151,17 @@ def _asks_for_json(args: list[str], environ: Mapping[str, str]) -> bool:
     show_default=True,
     help="Seconds that requests in flight get when the gateway stops.",
 )
-def serve(
+def serve(  # noqa: PLR0913  # one parameter an option
     *,
     routes: Path,
     listen: str,
     ops: str,
     kafka: str | None,
+    data: Path,
+    cases: str,
+    instance: str,
+    spool_limit: int,
+    cases_kept: float,
     log_format: LogFormat,
     trusted_proxies: str,
     max_connections: int,
@@ -130,7 +178,12 @@ def serve(
             routes=routes,
             listen=parse_address(listen, "--listen"),
             ops=parse_address(ops, "--ops"),
-            kafka=_kafka_connection(kafka, os.environ),
+            kafka=kafka_connection(kafka, os.environ),
+            data=data,
+            cases=parse_cases(secret_text("--cases", cases) or ""),
+            instance=parse_instance(instance),
+            spool_limit=spool_limit,
+            cases_kept=cases_kept,
             log_format=log_format,
             trusted_proxies=parse_networks(trusted_proxies, "--trusted-proxies"),
             max_connections=max_connections,
@@ -141,43 +194,3 @@ def serve(
     except StartError as error:
         _log.critical("%s", error)
         sys.exit(1)
-
-
-def _kafka_connection(bootstrap: str | None, environ: Mapping[str, str]) -> KafkaConnection | None:
-    if not bootstrap:
-        return None
-
-    def setting(name: str) -> str | None:
-        return environ.get(f"GATEWAY_KAFKA_{name}") or None
-
-    def path(name: str) -> Path | None:
-        text = setting(name)
-        return None if text is None else Path(text)
-
-    username = _secret("GATEWAY_KAFKA_USERNAME", setting("USERNAME"))
-    password = _secret("GATEWAY_KAFKA_PASSWORD", setting("PASSWORD"))
-    try:
-        return KafkaConnection(
-            bootstrap,
-            security_protocol=setting("SECURITY_PROTOCOL") or "PLAINTEXT",
-            sasl_mechanism=setting("SASL_MECHANISM") or "PLAIN",
-            username=username,
-            password=password,
-            ca_file=path("CA"),
-            certificate_file=path("CERTIFICATE"),
-            key_file=path("KEY"),
-        )
-    except StartError as error:
-        raise StartError(f"--kafka and GATEWAY_KAFKA_*: {error}") from None
-
-
-def _secret(name: str, text: str | None) -> str | None:
-    """The value itself, or what stands in the file that `file:PATH` names."""
-    if text is None or not text.startswith("file:"):
-        return text
-    path = Path(text.removeprefix("file:"))
-    try:
-        return path.read_text(encoding="utf-8").rstrip("\r\n")
-    except (OSError, UnicodeDecodeError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "it is not UTF-8"
-        raise StartError(f"{name}: cannot read {path}: {reason}") from None

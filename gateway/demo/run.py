@@ -103,7 +103,8 @@ async def _start(stack: AsyncExitStack, options: Options) -> Scene:
         child = Child("gateway.demo.departments", plan._asdict())
         departments = await stack.enter_async_context(child)
     log = stack.enter_context(_log_file()) if options.traffic else None
-    settings = _settings(options, callers, broker)
+    data = stack.enter_context(tempfile.TemporaryDirectory(prefix="gateway-demo-"))
+    settings = _settings(options, callers, broker, Path(data))
     gateway = await stack.enter_async_context(_gateway(settings, log))
     entry = str(gateway.entry_address)
     if options.traffic:
@@ -145,12 +146,15 @@ async def _broker(stack: AsyncExitStack, routes: Routes) -> EmbeddedBroker | Non
     return await stack.enter_async_context(broker)
 
 
-def _settings(options: Options, callers: Callers, broker: EmbeddedBroker | None) -> Settings:
+def _settings(
+    options: Options, callers: Callers, broker: EmbeddedBroker | None, data: Path
+) -> Settings:
     return Settings(
         routes=options.routes,
         listen=options.listen,
         ops=options.ops,
         kafka=KafkaConnection(broker.bootstrap) if broker is not None else None,
+        data=data,
         log_format="text",
         drain_time=DRAIN_TIME,
         secrets=callers.made_up,

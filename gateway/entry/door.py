@@ -13,6 +13,7 @@ import orjson
 from gateway import errors
 from gateway.entry.language import choose_language
 from gateway.entry.problem import PROBLEM_TYPE, STATUSES, Subject, explanation, problem
+from gateway.handling.receipts import CASES
 from gateway.http.answers import Dates
 
 if TYPE_CHECKING:
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 
     from gateway.entry.request import RequestReader
     from gateway.errors import Fault
+    from gateway.handling.case_path import CasePath
     from gateway.handling.pipeline import Pipeline
     from gateway.handling.request_record import RequestRecord
     from gateway.http.exchange import Exchange
@@ -38,9 +40,14 @@ class Door:
     """Implements what `EntryServer` asks of a handler."""
 
     def __init__(
-        self, pipeline: Pipeline, reader: RequestReader, clock: Callable[[], float]
+        self,
+        pipeline: Pipeline,
+        cases: CasePath,
+        reader: RequestReader,
+        clock: Callable[[], float],
     ) -> None:
         self._pipeline = pipeline
+        self._cases = cases
         self._reader = reader
         self._clock = clock
         self._dates = Dates()
@@ -49,6 +56,8 @@ class Door:
         """Answer one request."""
         if exchange.target.startswith(PROBLEM_TYPE):
             return self._explain(exchange)
+        if exchange.target.startswith(CASES):
+            return self._cases.handle(_CaseCaller(exchange, self._reader, self.date))
         return self._pipeline.handle(_EntryCaller(exchange, self._reader, self.date))
 
     def refuse(self, exchange: Exchange, fault: Fault) -> Coroutine[None, None, None]:
@@ -72,7 +81,7 @@ class Door:
 
 
 class _EntryCaller:
-    """The caller of one exchange, as the pipeline sees it (`gateway.handling.pipeline.Caller`)."""
+    """The caller of one exchange, as the pipeline sees it (`gateway.handling.caller.Caller`)."""
 
     __slots__ = ("_date", "_exchange", "_fields", "_reader", "arrived", "method", "status")
 
@@ -97,8 +106,11 @@ class _EntryCaller:
         return self._exchange.bytes_out
 
     def read(self) -> ServiceRequest:
+        return self._read(of_gateway=False)
+
+    def _read(self, *, of_gateway: bool) -> ServiceRequest:
         exchange = self._exchange
-        request, waits = self._reader.read(exchange)
+        request, waits = self._reader.read(exchange, of_gateway=of_gateway)
         if waits:
             exchange.allow_continue()
         self._fields = _own_fields(request.request_id)
@@ -149,6 +161,15 @@ class _EntryCaller:
         """All lines of the field are one list (RFC 9110 §5.3)."""
         headers = self._exchange.headers
         return b",".join(value for name, value in headers if name.lower() == b"accept-language")
+
+
+class _CaseCaller(_EntryCaller):
+    """A caller that asks about a case: its request is for no service."""
+
+    __slots__ = ()
+
+    def read(self) -> ServiceRequest:
+        return self._read(of_gateway=True)
 
 
 def _own_fields(request_id: str) -> bytes:

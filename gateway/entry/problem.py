@@ -43,6 +43,12 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.SERVICE_UNKNOWN: Outcome(404, "destination_not_found"),
     errors.METHOD_NOT_ALLOWED: Outcome(405, "http_request_error"),
     errors.RECORD_KEY_MISSING: Outcome(400, "http_request_error"),
+    errors.BODY_INVALID: Outcome(422, "http_request_error"),
+    errors.IDEMPOTENCY_KEY_MISSING: Outcome(400, "http_request_error"),
+    errors.IDEMPOTENCY_KEY_REFUSED: Outcome(400, "http_request_error"),
+    errors.IDEMPOTENCY_KEY_REUSED: Outcome(422, "http_request_error"),
+    errors.IDEMPOTENCY_IN_FLIGHT: Outcome(409, "http_request_denied"),
+    errors.CASE_UNKNOWN: Outcome(404, "destination_not_found"),
     errors.HEAD_TIMEOUT: Outcome(408, "http_request_error"),
     errors.BODY_TIMEOUT: Outcome(408, "http_request_error"),
     errors.BODY_TOO_LARGE: Outcome(413, "http_request_error"),
@@ -57,6 +63,9 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.DRAINING: Outcome(503, "proxy_internal_response"),
     errors.CONNECTION_LIMIT: Outcome(503, "connection_limit_reached"),
     errors.INTERNAL_ERROR: Outcome(500, "proxy_internal_error"),
+    errors.SPOOL_FULL: Outcome(503, "connection_limit_reached"),
+    errors.SPOOL_FAILED: Outcome(503, "proxy_internal_error"),
+    errors.CASES_UNREACHABLE: Outcome(503, "proxy_internal_error"),
     errors.DEPARTMENT_BUSY: Outcome(503, "connection_limit_reached"),
     errors.CIRCUIT_OPEN: Outcome(503, "destination_unavailable"),
     errors.NAME_NOT_RESOLVED: Outcome(502, "dns_error"),
@@ -70,6 +79,7 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.ANSWER_INCOMPLETE: Outcome(502, "http_response_incomplete"),
     errors.REPLY_TIMEOUT: Outcome(504, "http_response_timeout"),
     errors.REPLY_MALFORMED: Outcome(502, "http_protocol_error"),
+    errors.REPLY_INVALID: Outcome(502, "http_protocol_error"),
     errors.BROKER_UNREACHABLE: Outcome(503, "destination_unavailable"),
     errors.BROKER_TIMEOUT: Outcome(504, "connection_write_timeout"),
     errors.BROKER_REFUSED: Outcome(502, "proxy_internal_response"),
@@ -104,7 +114,7 @@ def problem(fault: Fault, subject: Subject, language: Language) -> Problem:
     """Make the answer for a fault."""
     cause = fault.cause
     status, error = STATUSES[cause]
-    body = {
+    body: dict[str, object] = {
         "type": problem_type(cause),
         "title": _text(cause.title, language),
         "status": status,
@@ -122,6 +132,11 @@ def problem(fault: Fault, subject: Subject, language: Language) -> Problem:
             body["phone"] = subject.department.phone
     if fault.nearest:
         body["nearest"] = list(fault.nearest)
+    if fault.violations:
+        body["errors"] = [
+            {"pointer": pointer, "rule": rule, "detail": _text(message, language)}
+            for pointer, rule, message in fault.violations
+        ]
     return Problem(status, _fields(fault, status, error, language), orjson.dumps(body))
 
 

@@ -10,7 +10,7 @@ import re
 from typing import TYPE_CHECKING, Final, Protocol
 
 from gateway import errors
-from gateway.entry.target import authority, read_target
+from gateway.entry.target import Target, authority, read_target, split_target
 from gateway.errors import Fault
 from gateway.http.headers import HeaderRules, SortedHeaders
 from gateway.message import ServiceRequest
@@ -64,15 +64,21 @@ class RequestReader:
         self._forwarded = forwarded
         self._bits = random.Random().getrandbits  # noqa: S311  # IDs to find lines by, no secrets
 
-    def read(self, wire: WireRequest) -> tuple[ServiceRequest, bool]:
-        """Return the request and whether it waits for `100 Continue`; raises `Fault`."""
+    def read(self, wire: WireRequest, *, of_gateway: bool = False) -> tuple[ServiceRequest, bool]:
+        """Return the request and whether it waits for `100 Continue`; raises `Fault`.
+
+        `of_gateway`: the target is a resource of the gateway's own and names no service.
+        """
         sorted_headers = self._rules.sort(wire.headers)
         consumed = sorted_headers.consumed
         if sorted_headers.repeated & _SINGLE:
             raise Fault(errors.HEADER_REFUSED)
         if not wire.target.startswith("/"):
             _check_authority(wire.target, consumed)
-        target = read_target(wire.target, consumed.get(b"x-service-id"))
+        if of_gateway:
+            target = Target("", *split_target(wire.target))
+        else:
+            target = read_target(wire.target, consumed.get(b"x-service-id"))
         trace = self._trace(consumed)
         request_id = self._request_id(consumed.get(b"x-request-id"))
         request = ServiceRequest(

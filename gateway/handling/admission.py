@@ -20,7 +20,14 @@ if TYPE_CHECKING:
     from gateway.handling.route_runtime import ChannelRuntime, ServiceRuntime
     from gateway.message import ServiceRequest
 
-__all__ = ["ADMISSION_STEPS", "admit", "find_channel", "find_service", "key_digest"]
+__all__ = [
+    "ADMISSION_STEPS",
+    "admit",
+    "enter_channel",
+    "find_channel",
+    "find_service",
+    "key_digest",
+]
 
 ADMISSION_STEPS: Final = (
     "channel",
@@ -61,6 +68,18 @@ def admit(
         raise Fault(errors.DEPARTMENT_BUSY, retry_after=1.0)
     record.in_flight = True
     return runtime
+
+
+def enter_channel(
+    routes: LiveRoutes, key: bytes | None, record: RequestRecord, now: float
+) -> ChannelRuntime:
+    """Let a question in that is for no service: only who asks and how often is looked at."""
+    channel = find_channel(routes, key)
+    record.channel = channel.id
+    wait = channel.bucket.take(now)
+    if wait:
+        raise _rate_fault(channel, wait, now)
+    return channel
 
 
 def find_channel(routes: LiveRoutes, key: bytes | None) -> ChannelRuntime:

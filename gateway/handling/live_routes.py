@@ -8,6 +8,7 @@ bucket, counters. What is no longer used ends by itself when its last request ha
 from __future__ import annotations
 
 import ssl
+from dataclasses import replace
 from typing import TYPE_CHECKING, Final
 
 from gateway.handling.admission import key_digest
@@ -15,6 +16,7 @@ from gateway.handling.route_runtime import (
     ChannelRuntime,
     DepartmentRuntime,
     HttpRuntime,
+    KafkaRuntime,
     ServiceRuntime,
 )
 from gateway.http.pool import ConnectionPool
@@ -23,7 +25,7 @@ from gateway.routing.table import RouteTable
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from gateway.routing.model import Endpoint, HttpBackend, Routes, Service
+    from gateway.routing.model import Endpoint, HttpBackend, KafkaBackend, Routes, Service
     from gateway.sweep import Sweep
     from gateway.telemetry.metrics import Metrics
 
@@ -36,9 +38,12 @@ _PoolKey = tuple[str, str, str, int, float]
 
 
 class LiveRoutes:
-    """One version. `keys` finds digest and channel by a key's digest; `pools` are all in use."""
+    """One version. `keys` finds digest and channel by a key's digest; `pools` are all in use;
+    `callback_secrets` are what callbacks are signed with, by channel.
+    """
 
-    __slots__ = ("channels", "departments", "keys", "pools", "routes", "services", "table")
+    __slots__ = ("callback_secrets", "channels", "departments", "keys", "pools", "routes",
+                 "services", "table")  # fmt: skip
 
     def __init__(
         self,
@@ -49,7 +54,9 @@ class LiveRoutes:
         departments: dict[str, DepartmentRuntime],
         keys: dict[bytes, tuple[bytes, ChannelRuntime]],
         pools: dict[_PoolKey, ConnectionPool],
+        callback_secrets: Mapping[str, str],
     ) -> None:
+        self.callback_secrets: Final = callback_secrets
         self.routes: Final = routes
         self.table: Final = table
         self.services: Final = services
@@ -79,15 +86,28 @@ class RouteBoard:
 
 
 class RouteBuilder:
-    """Builds snapshots; `previous` gives what is carried over."""
+    """Builds snapshots; `previous` gives what is carried over.
 
-    def __init__(self, sweep: Sweep, metrics: Metrics) -> None:
+    `instance` takes the place of `{instance}` in reply topics: a name of this process alone.
+    """
+
+    def __init__(self, sweep: Sweep, metrics: Metrics, instance: str = "") -> None:
         self._sweep = sweep
         self._metrics = metrics
+        self._instance = instance
         self._tls: ssl.SSLContext | None = None
 
-    def build(self, routes: Routes, keys: ChannelKeys, previous: LiveRoutes | None) -> LiveRoutes:
-        """Make the whole snapshot; nothing of `previous` is touched but the policies' numbers."""
+    def build(
+        self,
+        routes: Routes,
+        keys: ChannelKeys,
+        previous: LiveRoutes | None,
+        callback_secrets: Mapping[str, str] | None = None,
+    ) -> LiveRoutes:
+        """Make the whole snapshot; nothing of `previous` is touched but the policies' numbers.
+
+        `callback_secrets` are what callbacks are signed with, by channel.
+        """
         now = self._sweep.time()
         table = RouteTable(routes)
         old_departments = previous.departments if previous is not None else {}
@@ -111,7 +131,14 @@ class RouteBuilder:
             for id_, service in routes.services.items()
         }
         return LiveRoutes(
-            routes, table, services, channels, departments, _key_table(channels, keys), pools
+            routes,
+            table,
+            services,
+            channels,
+            departments,
+            _key_table(channels, keys),
+            pools,
+            callback_secrets or {},
         )
 
     def _service(
@@ -122,7 +149,11 @@ class RouteBuilder:
         previous: LiveRoutes | None,
     ) -> ServiceRuntime:
         old = previous.services.get(service.id) if previous is not None else None
-        http = None
+        http = kafka = None
+        if service.kafka is not None:
+            kafka = KafkaRuntime(
+                service, self._own(service.kafka), None if old is None else old.kafka
+            )
         if service.http is not None:
             known = previous.pools if previous is not None else {}
             its_pools = tuple(
@@ -131,7 +162,14 @@ class RouteBuilder:
             )
             http = HttpRuntime(service, service.http, its_pools, None if old is None else old.http)
         meter = self._metrics.service(service.id, service.transport)
-        return ServiceRuntime(service, department, http, service.kafka, meter)
+        return ServiceRuntime(service, department, http, kafka, meter)
+
+    def _own(self, backend: KafkaBackend) -> KafkaBackend:
+        """Return `backend` with the reply topic that this instance reads."""
+        topic = backend.reply_topic
+        if topic is None or "{instance}" not in topic:
+            return backend
+        return replace(backend, reply_topic=topic.replace("{instance}", self._instance))
 
     def _pool(
         self,

@@ -6,13 +6,15 @@ would otherwise look up or format; a reload makes a new one that takes over the 
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from gateway.policies.balancer import Balancer
 from gateway.policies.breaker import CircuitBreaker, Outcome
 from gateway.policies.in_flight import InFlightLimit
+from gateway.policies.payload_schema import PayloadCheck
 from gateway.policies.rate_limit import TokenBucket
 from gateway.policies.retry_budget import RetryBudget
+from gateway.routing.model import Idempotency
 
 if TYPE_CHECKING:
     from gateway.handling.request_record import RequestRecord
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
         Endpoint,
         HttpBackend,
         KafkaBackend,
+        PayloadSchema,
         Service,
     )
     from gateway.telemetry.metrics import ServiceMeter
@@ -32,8 +35,13 @@ __all__ = [
     "DepartmentRuntime",
     "EndpointRuntime",
     "HttpRuntime",
+    "KafkaRuntime",
     "ServiceRuntime",
 ]
+
+
+RECEIPT_TIME: Final = 2.0
+"""Seconds beyond its deadline that a request to a Kafka department has for its receipt."""
 
 
 class DepartmentRuntime:
@@ -139,20 +147,48 @@ class HttpRuntime:
             endpoint.pool.give_back(connection)
 
 
+class KafkaRuntime:
+    """What a Kafka service decides with: how many of its requests wait, and its schemas.
+
+    `backend` has the reply topic of this very instance, if each has its own.
+    """
+
+    __slots__ = ("backend", "reply_check", "request_check", "waits")
+
+    def __init__(
+        self, service: Service, backend: KafkaBackend, previous: KafkaRuntime | None
+    ) -> None:
+        self.backend = backend
+        self.request_check = _check(service.request_schema)
+        self.reply_check = _check(service.reply_schema)
+        if previous is None:
+            self.waits = InFlightLimit(backend.max_waits)
+        else:
+            self.waits = previous.waits
+            self.waits.retune(backend.max_waits)
+
+
+def _check(schema: PayloadSchema | None) -> PayloadCheck | None:
+    return None if schema is None else PayloadCheck(schema.document)
+
+
 class ServiceRuntime:
     """A service as it runs: exactly one of `http` and `kafka` is set.
 
-    `labels` are service, department and transport as the request log names them.
+    `labels` are service, department and transport as the request log names them. `grace` is how
+    many seconds beyond its deadline a request may take for its receipt to be written. `once` says
+    that an HTTP service looks at the `Idempotency-Key`.
     """
 
-    __slots__ = ("department", "http", "id", "in_flight", "kafka", "labels", "meter", "service")
+    __slots__ = ("department", "grace", "http", "id", "in_flight", "kafka", "labels", "meter",
+                 "once", "service")  # fmt: skip
 
     def __init__(
         self,
         service: Service,
         department: DepartmentRuntime,
         http: HttpRuntime | None,
-        kafka: KafkaBackend | None,
+        kafka: KafkaRuntime | None,
         meter: ServiceMeter,
     ) -> None:
         self.service = service
@@ -161,5 +197,7 @@ class ServiceRuntime:
         self.in_flight = department.in_flight
         self.http = http
         self.kafka = kafka
+        self.once = http is not None and service.idempotency is not Idempotency.OFF
+        self.grace = 0.0 if kafka is None else RECEIPT_TIME
         self.meter = meter
         self.labels = (service.id, department.department.id, service.transport)

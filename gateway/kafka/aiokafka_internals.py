@@ -12,6 +12,8 @@ has told its caller "not confirmed" must be able to end that.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 import time
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +28,7 @@ __all__ = [
     "abandon_producer",
     "cancel_request",
     "consumer_client",
+    "cut_producer",
     "fetch_task",
     "has_live_connection",
     "is_open",
@@ -94,6 +97,11 @@ async def abandon_producer(producer: AIOKafkaProducer, reason: Exception) -> Non
     await _end(producer.client, owners)
 
 
+def cut_producer(producer: AIOKafkaProducer) -> None:
+    """Cut the connections of `producer` and cancel its tasks; `abandon_producer` does the rest."""
+    _cut(producer.client, (producer, producer._sender, producer._message_accumulator))  # noqa: SLF001  # whose coroutines run
+
+
 async def abandon_consumer(consumer: AIOKafkaConsumer) -> None:
     """End `consumer` now. Never hangs and leaves no task."""
     consumer._closed = True  # noqa: SLF001  # else its finaliser warns of a consumer left open
@@ -116,6 +124,8 @@ async def cancel_request(request: asyncio.Task[Any]) -> None:
         _abort(connection)
     request.cancel()
     await asyncio.wait([request])
+    if not request.cancelled():
+        request.exception()  # it may say that its connection is gone, which nobody asks any more
 
 
 def _opening(task: asyncio.Task[Any]) -> list[AIOKafkaConnection]:
@@ -134,12 +144,38 @@ def _opening(task: asyncio.Task[Any]) -> list[AIOKafkaConnection]:
 def _abort(connection: AIOKafkaConnection) -> asyncio.Future[None] | None:
     # close() alone flushes first, and a broker that has stopped reading keeps the socket open.
     if connection._writer is not None:  # noqa: SLF001  # no public name
-        connection._writer.transport.abort()  # noqa: SLF001  # as above
+        transport = connection._writer.transport  # noqa: SLF001  # as above
+        _forget_unsent(transport)
+        transport.abort()
     closing: asyncio.Future[None] | None = connection.close()
     return closing
 
 
+def _forget_unsent(transport: asyncio.WriteTransport) -> None:
+    """Let the kernel drop what the peer has not confirmed, when the socket is closed.
+
+    Otherwise it goes on sending for minutes, and a network that heals lets through what was given
+    up.
+    """
+    sock = transport.get_extra_info("socket")
+    if sock is not None and sock.fileno() >= 0:  # one that is closed has sent its last
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+
+
 async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
+    tasks, closing = _cut(client, owners)
+    client._sync_task = None  # noqa: SLF001  # it is among the tasks
+    if tasks or closing:
+        await asyncio.wait([*tasks, *closing], timeout=CLOSING)
+    for task in tasks:
+        if task.done() and not task.cancelled():
+            task.exception()
+
+
+def _cut(
+    client: AIOKafkaClient, owners: tuple[object, ...]
+) -> tuple[list[asyncio.Task[Any]], list[asyncio.Future[None]]]:
+    """Let nothing out any more; return what has yet to end. Does not await: nobody runs between."""
     current = asyncio.current_task()
     tasks = [
         task
@@ -152,13 +188,7 @@ async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
     closing = [_abort(connection) for connection in connections]
     for task in tasks:
         task.cancel()
-    client._sync_task = None  # noqa: SLF001  # it is among the tasks
-    waiting = [*tasks, *(future for future in closing if future is not None)]
-    if waiting:
-        await asyncio.wait(waiting, timeout=CLOSING)
-    for task in tasks:
-        if task.done() and not task.cancelled():
-            task.exception()
+    return tasks, [future for future in closing if future is not None]
 
 
 def _runs_for(task: asyncio.Task[Any], owners: tuple[object, ...]) -> bool:

@@ -9,6 +9,9 @@ After that the producer is abandoned with all it holds, so that a request whose 
 "not confirmed" is not carried out an hour later. While the brokers are away new records are
 refused at once: nothing is queued in memory.
 
+A record that its topic would refuse for its size is refused here (`topic_limits.py`), before it has
+a number in the producer's sequence.
+
 Records of one key keep the order in which they were handed over, with one exception: while a
 producer is being replaced, those still unconfirmed with the old one and the first ones with the new
 one may change places. Whoever waits for an acknowledgement before sending the next is never hit.
@@ -21,12 +24,16 @@ import logging
 import random
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import BROKER_REFUSED, BROKER_UNREACHABLE, Fault
-from gateway.kafka.producer_life import OutOfSequence, ProducerLife
+from gateway.errors import BROKER_REFUSED, BROKER_UNREACHABLE, RECORD_TOO_LARGE, Fault
+from gateway.kafka.producer_life import MAX_BATCH_SIZE, OutOfSequence, ProducerLife
+from gateway.kafka.topic_limits import TopicLimits, batch_size
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.events import KafkaEvents
+    from gateway.kafka.producer_life import Delivery
     from gateway.kafka.record import Acknowledged, OutgoingRecord
 
 __all__ = ["SupervisedProducer"]
@@ -76,18 +83,30 @@ class SupervisedProducer:
         self._loop = asyncio.get_running_loop()
         self._life: ProducerLife | None = None
         self._reachable = False
+        self._up = asyncio.Event()
         self._supervisor: asyncio.Task[None] | None = None
         self._retiring: set[asyncio.Task[None]] = set()
         self._lives = 0
+        self._limits = TopicLimits(self._ask_limits)
 
     @property
     def connected(self) -> bool:
         """True while records are taken."""
         return self._reachable and self._life is not None
 
+    @property
+    def life(self) -> ProducerLife | None:
+        """What takes records now; records of one key stay in order within one life."""
+        return self._life if self._reachable else None
+
+    async def until_connected(self) -> None:
+        """Wait until records are taken."""
+        await self._up.wait()
+
     def start(self) -> None:
         """Begin to connect; returns at once, whether there are brokers or not."""
         self._supervisor = self._loop.create_task(self._supervise(), name="kafka-producer")
+        self._limits.start()
 
     async def send(self, record: OutgoingRecord) -> Acknowledged:
         """Produce `record` and wait until all in-sync replicas have it.
@@ -95,14 +114,18 @@ class SupervisedProducer:
         Raises `Fault`: `broker_unreachable` at once while not connected, `topic_unknown`,
         `record_too_large`, `broker_refused`, `broker_timeout`. It has no time limit of its own: the
         caller's deadline cancels it, and a record whose sending was cancelled may have been sent.
+
+        When a fault is raised, the record has left this process for the last time: the producer
+        that held it has dropped it, or was abandoned and its connections cut. The brokers may have
+        it, but nothing here sends it later: what is sent again after the fault is the only copy
+        that still goes out.
         """
+        alone = await self._admit(record)
         for _ in range(2):
-            life = self._life
-            if life is None or not self._reachable:
-                raise Fault(BROKER_UNREACHABLE, retry_after=RETRY_AFTER)
+            life = self._present_life()
             began = self._loop.time()
             try:
-                acknowledged = await life.deliver(record)
+                acknowledged = await life.deliver(record, alone=alone)
             except OutOfSequence:
                 await life.over.wait()
             else:
@@ -110,17 +133,50 @@ class SupervisedProducer:
                 return acknowledged
         raise Fault(BROKER_REFUSED)
 
+    async def hand_over(self, record: OutgoingRecord, life: ProducerLife) -> Delivery:
+        """Give `record` to `life`, for whoever watches its delivery and keeps the order of a key.
+
+        Raises `Fault` as `send` does, for a record that was certainly not sent; a life that has
+        ended by now is `broker_unreachable`. Once the delivery has failed, nothing here sends the
+        record later, as with `send`.
+        """
+        alone = await self._admit(record)
+        return await life.hand_over(record, alone=alone)
+
+    def acknowledged(self, service_id: str, seconds: float) -> None:
+        """Count a record that `hand_over` took and the brokers confirmed after `seconds`."""
+        self._events.produced(service_id, seconds)
+
     async def close(self, drain: float) -> None:
         """Stop: wait up to `drain` seconds for acknowledgements, give up the rest."""
+        await self._limits.close()
         if self._supervisor is not None:
             self._supervisor.cancel()
             await asyncio.wait([self._supervisor])
         self._retire(drain if self._reachable else 0.0)
         if self._reachable:
             self._reachable = False
+            self._up.clear()
             self._events.connected(False)  # noqa: FBT003  # the protocol's signature
         if self._retiring:
             await asyncio.wait(self._retiring)
+
+    def _present_life(self) -> ProducerLife:
+        life = self.life
+        if life is None:
+            raise Fault(BROKER_UNREACHABLE, retry_after=RETRY_AFTER)
+        return life
+
+    async def _admit(self, record: OutgoingRecord) -> bool:
+        """Refuse what cannot be sent; tell whether `record` has to be a batch of its own."""
+        self._present_life()
+        limit = await self._limits.limit(record.topic)
+        if batch_size(record) > limit:
+            raise Fault(RECORD_TOO_LARGE)
+        return limit < MAX_BATCH_SIZE
+
+    async def _ask_limits(self, topics: Iterable[str]) -> dict[str, int] | None:
+        return None if self._life is None else await self._life.limits(topics)
 
     async def _supervise(self) -> None:
         while True:
@@ -200,6 +256,7 @@ class SupervisedProducer:
     def _set_reachable(self, *, up: bool) -> None:
         if up != self._reachable:
             self._reachable = up
+            (self._up.set if up else self._up.clear)()
             log.log(
                 logging.INFO if up else logging.WARNING,
                 "Kafka is %s",

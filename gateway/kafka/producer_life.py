@@ -7,13 +7,16 @@ decision in `producer.py`.
 from __future__ import annotations
 
 import asyncio
-from typing import TYPE_CHECKING, Any, Final
+from collections import defaultdict
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.partitioner import DefaultPartitioner
 
 from gateway.kafka.aiokafka_internals import (
     abandon_producer,
+    cut_producer,
     has_live_connection,
     oldest_wait,
     sender_task,
@@ -21,22 +24,33 @@ from gateway.kafka.aiokafka_internals import (
 from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.record import Acknowledged
 from gateway.kafka.rejections import refused_before_sending, verdict
+from gateway.kafka.topic_limits import ask_limits
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiokafka.structs import RecordMetadata
 
+    from gateway.errors import Fault
     from gateway.kafka.record import OutgoingRecord
     from gateway.kafka.rejections import Verdict
 
-__all__ = ["MAX_REQUEST_SIZE", "OutOfSequence", "ProducerLife", "known_offset"]
+__all__ = [
+    "MAX_REQUEST_SIZE",
+    "BatchRefused",
+    "Delivery",
+    "OutOfSequence",
+    "ProducerLife",
+    "known_offset",
+]
 
-MAX_REQUEST_SIZE: Final = 1_048_588
-"""Largest record in bytes, all overhead included: `message.max.bytes` of an untouched broker."""
+MAX_REQUEST_SIZE: Final = 16 * 1024 * 1024
+"""Bytes of the largest record, whatever its topic takes (`topic_limits.py`)."""
 
 MAX_BATCH_SIZE: Final = 512 * 1024
 """Bytes that wait for one partition. aiokafka's 16 KiB wakes all waiting senders for each batch
 (aiokafka#528): 4000 concurrent sends of 500 bytes measured 3.42 s of CPU at 16 KiB and 0.10 s at
-1 MiB. A topic whose `max.message.bytes` is smaller refuses a full batch."""
+1 MiB. For a topic whose `max.message.bytes` is smaller each record is a batch of its own."""
 
 TOPIC_WAIT: Final = 3.0
 """Seconds that a topic which nobody knows yet has to appear, as one that is created on demand."""
@@ -48,6 +62,37 @@ tried in random order, so that another try soon finds a broker that does not han
 
 class OutOfSequence(Exception):  # noqa: N818  # the word of the protocol; never leaves this room
     """The brokers did not keep the record: this producer's sequence has a gap before it."""
+
+
+class BatchRefused(Exception):  # noqa: N818  # what happened; never leaves this room
+    """The brokers refused a batch, whichever of its records is to blame; `fault` if this one is."""
+
+    def __init__(self, fault: Fault) -> None:
+        super().__init__(fault.cause.code)
+        self.fault = fault
+
+
+class Delivery(NamedTuple):
+    """A record that `life` has taken; `future` ends with its acknowledgement or its failure."""
+
+    life: ProducerLife
+    future: asyncio.Future[RecordMetadata]
+
+    def outcome(self) -> Acknowledged:
+        """Return what `future` ended with.
+
+        Raises `Fault`, `BatchRefused`, or `OutOfSequence` when a successor may send it again.
+        """
+        error = self.future.exception()
+        if error is None:
+            metadata = self.future.result()
+            return Acknowledged(metadata.topic, metadata.partition, known_offset(metadata))
+        judged = self.life.judged(verdict(error))
+        if judged.again:
+            raise OutOfSequence from error
+        if judged.of_a_batch:
+            raise BatchRefused(judged.fault()) from error
+        raise judged.fault() from error
 
 
 class ProducerLife:
@@ -74,6 +119,7 @@ class ProducerLife:
         self._cluster = self._client.cluster
         self.unfit = asyncio.Event()
         self.over = asyncio.Event()
+        self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
         """Connect and get a producer id. Raises `TimeoutError` or aiokafka's errors."""
@@ -81,26 +127,39 @@ class ProducerLife:
             await self._producer.start()
         task = sender_task(self._producer)
         if task is not None:
-            task.add_done_callback(lambda _: self.unfit.set())
+            task.add_done_callback(self._sender_ended)
 
-    async def deliver(self, record: OutgoingRecord) -> Acknowledged:
-        """Hand `record` over and wait until all in-sync replicas have it.
+    async def hand_over(self, record: OutgoingRecord, *, alone: bool = False) -> Delivery:
+        """Give `record` a place in a batch; cancelled before that, it is certainly not sent.
 
-        Raises `Fault`, or `OutOfSequence` when a successor may send the same record. A record
-        whose delivery is cancelled may still be sent as long as this life lasts.
+        `alone`: in a batch of its own, for a topic that would refuse a larger one.
+
+        Records of one key handed over one after the other stay in order, whatever happens: when one
+        is not kept, the brokers refuse all that this life sends to its partition after it. Raises
+        `Fault`.
         """
         try:
-            delivery = await self._hand_over(record)
+            return Delivery(self, await self._hand_over(record, alone=alone))
         except KafkaError as error:
-            raise self._judged(refused_before_sending(error)).fault() from error
+            raise self.judged(refused_before_sending(error)).fault() from error
+
+    async def deliver(self, record: OutgoingRecord, *, alone: bool = False) -> Acknowledged:
+        """Hand `record` over and wait until all in-sync replicas have it.
+
+        Raises `Fault`, or `OutOfSequence` when a successor may send the same record; after either
+        this life sends it no more. A record whose delivery is cancelled may still be sent as long
+        as this life lasts.
+        """
+        delivery = await self.hand_over(record, alone=alone)
+        await asyncio.wait([delivery.future])
         try:
-            metadata = await delivery
-        except KafkaError as error:
-            judged = self._judged(verdict(error))
-            if judged.again:
-                raise OutOfSequence from error
-            raise judged.fault() from error
-        return Acknowledged(metadata.topic, metadata.partition, known_offset(metadata))
+            return delivery.outcome()
+        except BatchRefused as refused:
+            raise refused.fault from refused.__cause__
+
+    async def limits(self, topics: Iterable[str]) -> dict[str, int] | None:
+        """Ask how large a batch each of `topics` takes; None when no broker answers."""
+        return await ask_limits(self._client, topics)
 
     async def reachable(self) -> bool:
         """Ask all brokers; false when none answers in time."""
@@ -125,13 +184,45 @@ class ProducerLife:
         finally:
             await abandon_producer(self._producer, KafkaConnectionError("given up"))
 
-    async def _hand_over(self, record: OutgoingRecord) -> asyncio.Future[RecordMetadata]:
+    def _sender_ended(self, _: asyncio.Task[None]) -> None:
+        self.unfit.set()
+        if not self.over.is_set():
+            # Its requests to brokers go on without it, and one may not be on the wire yet. This
+            # runs before anybody learns that the records have failed.
+            cut_producer(self._producer)
+
+    async def _hand_over(
+        self, record: OutgoingRecord, *, alone: bool
+    ) -> asyncio.Future[RecordMetadata]:
         if self._cluster.partitions_for_topic(record.topic) is None:
             await self._find_topic(record.topic)
+        if alone:
+            return await self._hand_over_alone(record)
         delivery: asyncio.Future[RecordMetadata] = await self._producer.send(
             record.topic, record.value, record.key, headers=list(record.headers)
         )
         return delivery
+
+    async def _hand_over_alone(self, record: OutgoingRecord) -> asyncio.Future[RecordMetadata]:
+        topic = record.topic
+        batch = self._producer.create_batch()
+        batch.append(
+            timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
+        )
+        batch.close()
+        # Batches that wait for their partition are all woken at once: the lock keeps their order.
+        async with self._turns[topic]:
+            delivery: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
+                batch, topic, partition=self._partition(topic, record.key)
+            )
+        return delivery
+
+    def _partition(self, topic: str, key: bytes | None) -> int:
+        """Choose as the producer itself does for records that are not alone."""
+        partitions = list(self._cluster.partitions_for_topic(topic))
+        available = list(self._cluster.available_partitions_for_topic(topic))
+        partition: int = DefaultPartitioner()(key, partitions, available)
+        return partition
 
     async def _find_topic(self, topic: str) -> None:
         # aiokafka itself looks for as long as a request may take, without telling why.
@@ -143,7 +234,8 @@ class ProducerLife:
                 raise KafkaConnectionError from None
             raise UnknownTopicOrPartitionError from None
 
-    def _judged(self, judged: Verdict) -> Verdict:
+    def judged(self, judged: Verdict) -> Verdict:
+        """Note what an error means for this life, and return it."""
         if judged.succeed:
             self.unfit.set()
         return judged

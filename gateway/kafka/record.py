@@ -18,9 +18,10 @@ class OutgoingRecord(NamedTuple):
     """One record to produce. Without a `key` the partition is left to chance.
 
     `value` is never null: a null value is a tombstone, which deletes its key on a compacted topic.
-    `service_id` is for metrics.
+    `service_id` is for metrics; `event_id` is the record's `ce_id`, whatever the profile calls it.
     """
 
+    event_id: str
     service_id: str
     topic: str
     key: bytes | None
@@ -41,7 +42,10 @@ class Acknowledged(NamedTuple):
 
 
 class IncomingRecord(NamedTuple):
-    """One record read from a topic; `value` is None for a null value."""
+    """One record read from a topic; `value` is None for a null value.
+
+    `timestamp` is in milliseconds since 1970; `log_append_time` tells whether the broker set it.
+    """
 
     topic: str
     partition: int
@@ -49,6 +53,8 @@ class IncomingRecord(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: RecordHeaders
+    timestamp: int | None = None
+    log_append_time: bool = False
 
 
 def new_event_id() -> str:

@@ -24,20 +24,26 @@ from gateway.errors import (
     Fault,
 )
 
-__all__ = ["Verdict", "refused_before_sending", "verdict"]
+__all__ = ["FINAL", "Verdict", "refused_before_sending", "verdict"]
+
+
+FINAL: Final[frozenset[Cause]] = frozenset({TOPIC_UNKNOWN, RECORD_TOO_LARGE, BROKER_REFUSED})
+"""What no waiting mends: a record that is refused so is not kept for later."""
 
 
 class Verdict(NamedTuple):
     """`again` is true when the brokers certainly did not keep the record for lack of a sequence.
 
     `may_have_been_sent` as in `gateway.errors.Fault`. `succeed`: the producer has a gap or is
-    dead, so a new one has to take its place.
+    dead, so a new one has to take its place. `of_a_batch`: any one record of the batch may be the
+    reason.
     """
 
     cause: Cause
     may_have_been_sent: bool
     succeed: bool = True
     again: bool = False
+    of_a_batch: bool = False
 
     def fault(self) -> Fault:
         return Fault(self.cause, may_have_been_sent=self.may_have_been_sent)
@@ -45,6 +51,8 @@ class Verdict(NamedTuple):
 
 _UNCONFIRMED: Final = Verdict(BROKER_TIMEOUT, may_have_been_sent=True)
 _REFUSED: Final = Verdict(BROKER_REFUSED, may_have_been_sent=False)
+_BATCH_REFUSED: Final = _REFUSED._replace(of_a_batch=True)
+_BATCH_TOO_LARGE: Final = Verdict(RECORD_TOO_LARGE, may_have_been_sent=False, of_a_batch=True)
 _OUT_OF_SEQUENCE: Final = Verdict(BROKER_REFUSED, may_have_been_sent=False, again=True)
 
 _DELIVERY: Final[dict[type[BaseException], Verdict]] = {
@@ -52,17 +60,17 @@ _DELIVERY: Final[dict[type[BaseException], Verdict]] = {
     kafka.UnknownProducerId: _OUT_OF_SEQUENCE,
     kafka.InvalidProducerEpoch: _OUT_OF_SEQUENCE,
     kafka.ProducerFenced: _OUT_OF_SEQUENCE,
-    kafka.MessageSizeTooLargeError: Verdict(RECORD_TOO_LARGE, may_have_been_sent=False),
-    kafka.RecordListTooLargeError: Verdict(RECORD_TOO_LARGE, may_have_been_sent=False),
+    kafka.MessageSizeTooLargeError: _BATCH_TOO_LARGE,
+    kafka.RecordListTooLargeError: _BATCH_TOO_LARGE,
     # Without the right to write no batch was ever taken, and a partition accepts any first
     # sequence from a producer that it does not know: one department's missing permission must
     # not cost the others a new producer with every request.
     kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
     kafka.InvalidTopicError: _REFUSED,
-    kafka.InvalidTimestampError: _REFUSED,
+    kafka.InvalidTimestampError: _BATCH_REFUSED,
     kafka.PolicyViolationError: _REFUSED,
-    kafka.CorruptRecordException: _REFUSED,
-    kafka.InvalidRequestError: _REFUSED,
+    kafka.CorruptRecordException: _BATCH_REFUSED,
+    kafka.InvalidRequestError: _BATCH_REFUSED,
     kafka.UnsupportedForMessageFormatError: _REFUSED,
 }
 

@@ -1,9 +1,9 @@
-"""Reads all reply topics without a consumer group, each from the moment it is positioned.
+"""Reads all reply and status topics without a consumer group, from a time back or from the ends.
 
-Room rule: every instance of the gateway reads every partition of every reply topic. A group would
-move partitions when an instance comes or goes, and replies with them, to an instance at which
-nobody waits. Where it has read to is kept here and outlives the consumer, so that an outage in the
-middle of a wait loses no reply.
+Room rule: every instance of the gateway reads every partition of every topic. A group would move
+partitions when an instance comes or goes, and replies with them, to an instance at which nobody
+waits. Where it has read to is kept (`reply_positions.py`) and outlives the consumer, so that an
+outage in the middle of a wait loses no reply.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
@@ -25,6 +26,8 @@ from gateway.kafka.aiokafka_internals import (
 from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.events import ReplyFate
 from gateway.kafka.record import IncomingRecord
+from gateway.kafka.reply_positions import Positions
+from gateway.kafka.unreadable import first_readable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -48,7 +51,9 @@ QUIET: Final = 10.0
 """Seconds between two looks for new partitions when all is well."""
 OUTAGE_GRACE: Final = 10.0
 """Seconds without brokers after which the consumer starts again from the addresses given."""
-POSITION_TIMEOUT: Final = 2.0
+OVERLAP: Final = timedelta(seconds=60)
+"""How much further back is read than asked for: records bear the clock of whoever wrote them, and
+reach the brokers a moment later. What comes a second time because of it is a duplicate."""
 DENIED_PAUSE: Final = 30.0
 FAILURE_WINDOW: Final = 60.0
 """A second consumer that ends by itself within these seconds: the next one starts at the ends."""
@@ -88,17 +93,22 @@ class ReplyReader:
         self._wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
         self._obstacles: dict[str, str] = {}
-        self._next: dict[TopicPartition, int] = {}
+        self._positions = Positions()
+        self._since: dict[str, datetime] = {}
         self._denied: dict[str, float] = {}
         self._failed_at = -FAILURE_WINDOW
         self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin in the background."""
+    def start(self, since: datetime | None = None) -> None:
+        """Begin in the background; what is wanted by now is read from `since` on."""
+        if since is not None:
+            self._since = dict.fromkeys(self._wanted, since - OVERLAP)
         self._task = self._loop.create_task(self._run(), name="kafka-replies")
 
-    def want(self, topics: frozenset[str]) -> None:
-        """Read exactly `topics`."""
+    def want(self, topics: frozenset[str], since: datetime | None = None) -> None:
+        """Read exactly `topics`: those that are new from `since` on, or from their ends."""
+        if since is not None:
+            self._since.update(dict.fromkeys(topics - self._wanted, since - OVERLAP))
         for topic in self._wanted - topics:
             if self._obstacles.pop(topic, None) is None:
                 self._events.positioned(topic, False)  # noqa: FBT003  # the protocol's signature
@@ -115,6 +125,17 @@ class ReplyReader:
     def obstacles(self) -> dict[str, str]:
         """Return the obstacles of all wanted topics that have one."""
         return dict(self._obstacles)
+
+    def read_until(self) -> datetime | None:
+        """Return the time before which all that was written to the wanted topics was taken.
+
+        None when nothing is wanted or not all of it has a place. A topic that may not be read does
+        not hold the others up.
+        """
+        topics = self._wanted - self._denied.keys()
+        if any(self._obstacles.get(topic) in (NOT_YET, NO_POSITION) for topic in topics):
+            return None
+        return self._positions.read_until(topics)
 
     async def close(self) -> None:
         """Stop reading; never hangs."""
@@ -167,7 +188,7 @@ class ReplyReader:
             client_id="gateway-replies",
             group_id=None,
             enable_auto_commit=False,
-            auto_offset_reset="latest",  # gives a partition that is new to us its end as position
+            auto_offset_reset="earliest",  # when our place is gone, all that is left is unread
             isolation_level="read_committed",  # a reply that was taken back is no reply
             request_timeout_ms=int(REQUEST_TIMEOUT * 1000),
             retry_backoff_ms=250,
@@ -192,10 +213,18 @@ class ReplyReader:
                 away_since = None if up else away_since or now
             if away_since is not None and now - away_since > OUTAGE_GRACE:
                 raise KafkaConnectionError(AWAY)
+            await self._note_progress(consumer)
             if fetch_task(consumer).done():
                 self._give_up_positions()
                 raise KafkaConnectionError("the consumer has ended")
             await self._rest()
+
+    async def _note_progress(self, consumer: AIOKafkaConsumer) -> None:
+        try:
+            async with asyncio.timeout(TICK):
+                await self._positions.note_progress(consumer)
+        except TimeoutError:
+            pass
 
     def _patience(self, last: float, before: dict[str, str]) -> float:
         """Return how many seconds the next look at the topics can wait."""
@@ -222,8 +251,9 @@ class ReplyReader:
             self._report(wanted, dict.fromkeys(wanted, AWAY))
             return False
         missing = MISSING if await _fresh_metadata(client) else NOT_YET
-        self._assign(consumer, self._partitions(consumer, wanted))
-        await self._position(consumer)
+        partitions = self._partitions(consumer, wanted)
+        self._deny(await self._positions.find(consumer, partitions, self._since))
+        self._assign(consumer, partitions)
         whys = {topic: self._why(consumer, topic, missing) for topic in wanted}
         self._report(wanted, {topic: why for topic, why in whys.items() if why is not None})
         return True
@@ -231,51 +261,29 @@ class ReplyReader:
     def _partitions(
         self, consumer: AIOKafkaConsumer, wanted: frozenset[str]
     ) -> set[TopicPartition]:
-        """Return what there is to read; a topic that is out of sight keeps its place."""
+        """Return what there is to read."""
         now = self._loop.time()
         self._denied = {topic: end for topic, end in self._denied.items() if end > now}
-        topics = wanted - self._denied.keys()
-        self._next = {tp: offset for tp, offset in self._next.items() if tp.topic in topics}
         return {
             TopicPartition(topic, number)
-            for topic in topics
+            for topic in wanted - self._denied.keys()
             for number in consumer.partitions_for_topic(topic) or ()
         }
 
+    def _deny(self, topics: set[str]) -> None:
+        until = self._loop.time() + DENIED_PAUSE
+        self._denied.update(dict.fromkeys(topics, until))
+
     def _assign(self, consumer: AIOKafkaConsumer, partitions: set[TopicPartition]) -> None:
-        if partitions == consumer.assignment():
+        """Read `partitions`, as far as they have a place."""
+        placed = {partition for partition in partitions if partition in self._positions}
+        if placed == consumer.assignment():
             return
-        known = {partition.topic for partition in self._next}
-        for partition in partitions:
-            if partition.topic in known:
-                # A partition added to a topic that is being read: all in it is new.
-                self._next.setdefault(partition, 0)
-        if not partitions:
+        if not placed:
             consumer.unsubscribe()
             return
-        consumer.assign(list(partitions))
-        self._seek(consumer)
-
-    def _seek(self, consumer: AIOKafkaConsumer) -> None:
-        """Go on where the last record was taken."""
-        for partition in consumer.assignment() & self._next.keys():
-            consumer.seek(partition, self._next[partition])
-
-    async def _position(self, consumer: AIOKafkaConsumer) -> None:
-        """Wait for the positions that the new partitions still lack."""
-        missing = [tp for tp in consumer.assignment() if tp not in self._next]
-        if not missing:
-            return
-        try:
-            async with asyncio.timeout(POSITION_TIMEOUT), asyncio.TaskGroup() as group:
-                for partition in missing:
-                    group.create_task(self._note_position(consumer, partition))
-        except TimeoutError:
-            pass
-
-    async def _note_position(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
-        position: int = await consumer.position(partition)
-        self._next.setdefault(partition, position)
+        consumer.assign(list(placed))
+        self._positions.seek(consumer)
 
     def _why(self, consumer: AIOKafkaConsumer, topic: str, missing: str) -> str | None:
         if topic in self._denied:
@@ -283,7 +291,7 @@ class ReplyReader:
         numbers = consumer.partitions_for_topic(topic)
         if not numbers:
             return missing
-        placed = all(TopicPartition(topic, number) in self._next for number in numbers)
+        placed = all(TopicPartition(topic, number) in self._positions for number in numbers)
         return None if placed else NO_POSITION
 
     def _report(self, looked: frozenset[str], obstacles: dict[str, str]) -> None:
@@ -308,8 +316,7 @@ class ReplyReader:
             try:
                 batches = await consumer.getmany(timeout_ms=1000)
             except TopicAuthorizationFailedError as error:
-                until = self._loop.time() + DENIED_PAUSE
-                self._denied.update((str(topic), until) for topic in error.args)
+                self._deny({str(topic) for topic in error.args})
                 self._changed.set()
                 await asyncio.sleep(TICK)
             except Exception as error:  # noqa: BLE001  # aiokafka decodes here, so anything
@@ -320,38 +327,42 @@ class ReplyReader:
                 self._take_all(batches)
 
     async def _find_poison(self, consumer: AIOKafkaConsumer) -> None:
-        """Read one partition after the other until one fails, and skip to the end of that one.
+        """Read one record after the other until one fails, and go on behind it.
 
         aiokafka tells neither which record it was nor gives the good ones that it had read.
         """
-        self._seek(consumer)
+        self._positions.seek(consumer)
         end = self._loop.time() + POISON_SEARCH
         while self._loop.time() < end:
             for partition in consumer.assignment():
                 try:
-                    self._take_all(await consumer.getmany(partition, timeout_ms=0))
+                    self._take_all(await consumer.getmany(partition, timeout_ms=0, max_records=1))
                 except Exception:  # noqa: BLE001  # as above
-                    await self._skip(consumer, partition)
+                    await self._pass_over(consumer, partition)
                     return
             await asyncio.sleep(FIRST_BACKOFF / 5)
 
-    async def _skip(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
-        log.warning("Skipping to the end of %s, partition %d", *partition)
+    async def _pass_over(self, consumer: AIOKafkaConsumer, partition: TopicPartition) -> None:
+        bad = self._positions.next(partition)
+        good = await first_readable(consumer, partition, bad)
+        log.warning("Unreadable in %s, partition %d: offsets %d to %d", *partition, bad, good - 1)
         self._events.replied("-", ReplyFate.MALFORMED)
-        self._next.pop(partition, None)
-        self._changed.set()
-        await consumer.seek_to_end(partition)
+        self._positions.go_on(partition, good)
+        self._positions.seek(consumer)
 
     def _take_all(self, batches: dict[TopicPartition, list[ConsumerRecord]]) -> None:
         for partition, records in batches.items():
-            for record in records:
+            if partition.topic not in self._wanted:
+                continue  # wanted no longer; it keeps its place
+            for record in self._positions.asked_for(partition, records):
                 self._take(_incoming(record))
-            self._next[partition] = records[-1].offset + 1
+            self._positions.go_on(partition, records[-1].offset + 1)
 
     def _give_up_positions(self) -> None:
         now = self._loop.time()
         if now - self._failed_at < FAILURE_WINDOW:
-            self._next.clear()
+            self._positions.forget()
+            self._since.clear()
         self._failed_at = now
 
 
@@ -371,4 +382,6 @@ def _incoming(record: ConsumerRecord) -> IncomingRecord:
         record.key,
         record.value,
         tuple((name, value or b"") for name, value in record.headers),
+        record.timestamp,
+        bool(record.timestamp_type),
     )

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
 __all__ = [
-    "Boolean", "Choice", "EndpointUrl", "JsonSchema", "Kind", "Notation", "Quotes",
+    "Boolean", "CallbackUrl", "Choice", "EndpointUrl", "JsonSchema", "Kind", "Notation", "Quotes",
     "SecretReference", "Version", "WholeNumber", "refuse_type", "scalar_of",
 ]  # fmt: skip
 
@@ -166,11 +166,30 @@ class EndpointUrl(Notation):
         return INVALID
 
 
+class CallbackUrl(Notation):
+    """A URL that may lie in the file for everybody to read: what could authenticate is refused."""
+
+    __slots__ = ()
+
+    def _refuse(self, refused: Refused, scalar: Scalar, place: Place) -> Any:
+        place.reading.hide(scalar, place)
+        shown = notations.hide_credentials(scalar.text)
+        code = refused.code if shown == scalar.text else "callback_credentials"
+        place.problem(
+            code, scalar, found=shown, allowed=self.allowed, suggestion=refused.suggestion
+        )
+        return INVALID
+
+
 @dataclass(frozen=True, slots=True)
 class SecretReference:
-    """A reference to a secret; whatever stands here instead may be the secret, so it is hidden."""
+    """A reference to a secret; whatever stands here instead may be the secret, so it is hidden.
+
+    `purpose` ends the name of the variable that is suggested.
+    """
 
     allowed: Text
+    purpose: str = "KEY"
 
     def read(self, node: Node, place: Place) -> Any:
         match = notations.SECRET.fullmatch(node.text) if isinstance(node, Scalar) else None
@@ -183,18 +202,18 @@ class SecretReference:
             return refuse_type(node, place, self.allowed)
         begun = node.text.startswith(("env:", "file:"))
         code = "bad_secret_reference" if begun else "literal_secret"
-        place.problem(code, node, allowed=self.allowed, suggestion=_variable(place))
+        place.problem(code, node, allowed=self.allowed, suggestion=self._variable(place))
         return INVALID
 
     def schema(self) -> JsonSchema:
         return {"type": "string", "pattern": f"^(?:{notations.SECRET.pattern})$"}
 
-
-def _variable(place: Place) -> str | None:
-    """A variable named after the channel; never made from what was found."""
-    channel = str(place.path[1]) if len(place.path) > 1 else ""
-    name = re.sub(r"[^A-Z0-9]+", "_", channel.upper()).strip("_")
-    return f"env:{name}_KEY" if notations.SECRET.fullmatch(f"env:{name}_KEY") else None
+    def _variable(self, place: Place) -> str | None:
+        """A variable named after the channel; never made from what was found."""
+        channel = str(place.path[1]) if len(place.path) > 1 else ""
+        name = re.sub(r"[^A-Z0-9]+", "_", channel.upper()).strip("_")
+        variable = f"env:{name}_{self.purpose}"
+        return variable if notations.SECRET.fullmatch(variable) else None
 
 
 @dataclass(frozen=True, slots=True)

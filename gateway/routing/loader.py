@@ -10,14 +10,17 @@ from __future__ import annotations
 import hashlib
 import re
 from dataclasses import dataclass, replace
+from posixpath import dirname
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import Text
+from gateway.routing.channel_format import CHANNEL_KEYS
 from gateway.routing.excerpts import Excerpts
-from gateway.routing.file_format import CHANNEL_KEYS, FILE, INCLUDED
+from gateway.routing.file_format import FILE, INCLUDED
 from gateway.routing.model import Routes
 from gateway.routing.nearest import Nearest
 from gateway.routing.notations import ID
+from gateway.routing.payload_schemas import PayloadSchemas, schema_contents
 from gateway.routing.problem import Path, Problem, make_problem, safe_text
 from gateway.routing.reading import INVALID, Place, Reading, Section
 from gateway.routing.references import check_references
@@ -42,6 +45,7 @@ from gateway.routing.yaml_nodes import (
 )
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
     from pathlib import Path as FilePath
 
     from gateway.routing.model import SecretRef
@@ -71,12 +75,14 @@ class Loaded:
     `routes` holds all that is good; it is None when a problem is not confined to one service.
     `refused` are the IDs of services that have problems. `ids_unreadable` is true when a service
     has a name that cannot be an ID, so that it is not known which service was meant. `sources`
-    are the names of the files that were read, `digest` names their contents.
+    are the names of the files that were read, `schemas` those of the JSON Schemas that services
+    name (relative to the folder of the main file), `digest` names the contents of all.
     """
 
     routes: Routes | None
     problems: tuple[Problem, ...]
     sources: tuple[str, ...]
+    schemas: tuple[str, ...]
     digest: str
     refused: frozenset[str]
     ids_unreadable: bool
@@ -92,16 +98,17 @@ def load_routes(path: FilePath) -> Loaded:
 
 
 class ContentDigest:
-    """The digest of a file and its includes, without loading them: cheap to ask every second."""
+    """The digest of a file and what it names, without loading them: cheap to ask every second."""
 
     def __init__(self, path: FilePath) -> None:
         self._path = path
         self._main = b""
         self._items: tuple[str, ...] = ()
 
-    def current(self) -> str:
+    def current(self, schemas: Iterable[str] = ()) -> str:
         """Return the digest as `Loaded.digest` would be.
 
+        `schemas` are those of the load before: while the files are the same, so are they.
         Raises `gateway.routing.sources.UnreadableFileError` when the main file cannot be read.
         """
         data = read_main(self._path)
@@ -110,7 +117,8 @@ class ContentDigest:
             self._items = tuple(item.text for item in _include_items(_root_of(data)))
             self._main = main
         included = included_files(self._path, self._items)
-        return digest_of([("", data), *((file.name, file.data) for file in included)])
+        files = [("", data), *((file.name, file.data) for file in included)]
+        return digest_of([*files, *schema_contents(self._path, schemas)])
 
 
 def _root_of(data: bytes) -> Node | None:
@@ -157,6 +165,8 @@ class _Load:
         self._allowance = Allowance()
         self._excerpts: dict[str, Excerpts] = {}
         self._contents: list[tuple[str, bytes | None]] = []
+        self._folders: dict[str, str] = {}
+        self._schemas = PayloadSchemas(path)
 
     def run(self) -> Loaded:
         data = read_main(self._path)
@@ -169,6 +179,7 @@ class _Load:
         for file in included_files(self._path, [item.text for item in items]):
             self._contents.append((file.name, file.data))
             self._include(file, items[file.item])
+        self._schemas.fill_in(self._reading, self._folders)
         check_references(self._reading)
         return self._result()
 
@@ -199,9 +210,9 @@ class _Load:
         found, suggestion = fault.found, fault.suggestion
         grant = fault.path[:1] == (Section.CHANNELS.value,) and fault.path[2:3] == ("services",)
         open_part = fault.path[:1] in ((Section.SERVICES.value,), (Section.DEPARTMENTS.value,))
-        if fault.code in ("alias", "tag") and not (open_part or grant):
+        if fault.code in ("alias", "tag", "quotes_needed") and not (open_part or grant):
             self._reading.hide(Broken(fault.line, fault.column, fault.line, _LINE_END), place)
-            found = suggestion = None
+            found, suggestion = Text("this value", "此值"), None
         elif grant and fault.code == "alias" and isinstance(found, str) and found[:1] == "*":
             suggestion = f'"{found}"'
         Place(self._reading, place.file, _showable(fault.path), service).problem(
@@ -214,6 +225,7 @@ class _Load:
 
     def _include(self, file: Included, item: Scalar) -> None:
         place = Place(self._reading, shown(self._path.parent / file.name))
+        self._folders[place.file] = dirname(file.name)
         if file.code == "file_too_large":
             self._too_large(place, min(MAX_FILE, MAX_TOTAL))
         elif file.code is not None:
@@ -244,11 +256,13 @@ class _Load:
 
     def _result(self) -> Loaded:
         reading = self._reading
-        digest = digest_of(self._contents)
+        schemas = self._schemas.contents
+        digest = digest_of([*self._contents, *schemas])
         return Loaded(
             routes=self._routes(digest) if reading.confined else None,
             problems=tuple(self._problems()),
             sources=tuple(self._excerpts),
+            schemas=tuple(name for name, _ in schemas),
             digest=digest,
             refused=frozenset(reading.refused),
             ids_unreadable=reading.unreadable_ids,
@@ -280,7 +294,8 @@ class _Load:
         )
 
     def _problems(self) -> list[Problem]:
-        order = {name: index for index, name in enumerate(self._excerpts)}
+        inner = (shown(self._path.parent / name) for name, _ in self._schemas.contents)
+        order = {name: index for index, name in enumerate((*self._excerpts, *inner))}
         problems = sorted(
             self._reading.problems,
             key=lambda problem: (order.get(problem.file, -1), problem.line, problem.column),

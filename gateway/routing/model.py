@@ -8,23 +8,34 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Final, NamedTuple
+from typing import TYPE_CHECKING, Final, NamedTuple
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
 
 __all__ = [
+    "CASE_STATES",
     "DEFAULT_METHODS",
+    "INSTANCE",
     "METHODS",
+    "PROFILES",
     "UNLIMITED",
     "Breaker",
+    "Callback",
     "Channel",
     "Department",
+    "Durability",
     "Ejection",
     "Endpoint",
     "HttpBackend",
+    "Idempotency",
     "KafkaBackend",
     "KafkaMode",
     "KeyRule",
     "KeySource",
+    "PayloadSchema",
     "Rate",
+    "Repeat",
     "Retry",
     "RetryBudget",
     "Routes",
@@ -35,6 +46,25 @@ __all__ = [
 
 METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 DEFAULT_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE")
+
+CASE_STATES: Final = (
+    "pre_accepted",
+    "correction_required",
+    "corrected",
+    "not_accepted",
+    "accepted",
+    "suspended",
+    "resumed",
+    "closed",
+    "delivered",
+)
+"""The states that a department may give a case; the gateway's own are none of them."""
+
+PROFILES: Final = ("cloudevents", "spring", "nestjs", "smallrye", "zilla", "plain")
+"""Whose headers the records carry."""
+
+INSTANCE: Final = "{instance}"
+"""Stands in a reply topic for the name of the gateway's instance that waits."""
 
 MEBIBYTE: Final = 1 << 20
 
@@ -83,10 +113,20 @@ class Department:
 
 
 @dataclass(frozen=True, slots=True)
+class Callback:
+    """Where a channel is told of its cases; `internal` allows an address that is not public."""
+
+    url: str
+    secret: SecretRef
+    internal: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Channel:
     """Who calls: an app with one or two live keys, what it may call and how fast.
 
     `services` holds service IDs and patterns with `*`; `burst` is the bucket's size in requests.
+    `case_readers` are channels that may read this channel's cases beside itself.
     """
 
     id: str
@@ -95,6 +135,8 @@ class Channel:
     rate: Rate
     burst: int
     name: str | None = None
+    callback: Callback | None = None
+    case_readers: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -164,10 +206,38 @@ class HttpBackend:
 
 
 class KafkaMode(StrEnum):
-    """`accept`: a receipt once the brokers have the record. `reply`: the department's answer."""
+    """What the caller gets, and when a case is over.
+
+    `accept`: a receipt; the department tells the rest. `reply`: the department's answer, or the
+    receipt when that takes longer than the service's `timeout`. `event`: a receipt, and the case
+    ends with the record's publication.
+    """
 
     ACCEPT = "accept"
     REPLY = "reply"
+    EVENT = "event"
+
+
+class Durability(StrEnum):
+    """`spill`: the spool takes what the brokers do not confirm in time; `journal`: everything."""
+
+    SPILL = "spill"
+    JOURNAL = "journal"
+
+
+class Idempotency(StrEnum):
+    """Whether requests carry an `Idempotency-Key`, and whether the gateway looks at it."""
+
+    REQUIRED = "required"
+    OPTIONAL = "optional"
+    OFF = "off"
+
+
+class Repeat(StrEnum):
+    """What a repeated key gets while the first request is under way: the same wait, or 409."""
+
+    JOIN = "join"
+    CONFLICT = "conflict"
 
 
 class KeySource(StrEnum):
@@ -187,13 +257,32 @@ class KeyRule(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class KafkaBackend:
-    """A department's system over Kafka; `reply_topic` is set exactly in mode `reply`."""
+    """A department's system over Kafka; `reply_topic` is set exactly in mode `reply`.
+
+    `spill_after` is in seconds. `max_waits` is how many requests may wait for an answer at a time;
+    one more gets its receipt at once. `state_map` translates the states that the department writes
+    to `status_topic` into `CASE_STATES`; it is empty exactly without that topic. `reply_topic` may
+    contain `INSTANCE` once.
+    """
 
     topic: str
     mode: KafkaMode
     key: KeyRule | None = None
     reply_topic: str | None = None
     profile: str = "cloudevents"
+    durability: Durability = Durability.SPILL
+    spill_after: float = 0.5
+    max_waits: int = 10_000
+    status_topic: str | None = None
+    state_map: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+
+@dataclass(frozen=True, slots=True)
+class PayloadSchema:
+    """A JSON Schema (2020-12) for a body; `path` is relative to the folder of the main file."""
+
+    path: str
+    document: Mapping[str, object] = field(hash=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +304,10 @@ class Service:
     retry: Retry = field(default_factory=Retry)
     retry_budget: RetryBudget = field(default_factory=RetryBudget)
     breaker: Breaker = field(default_factory=Breaker)
+    idempotency: Idempotency = Idempotency.OFF
+    repeat: Repeat = Repeat.JOIN
+    request_schema: PayloadSchema | None = None
+    reply_schema: PayloadSchema | None = None
 
     @property
     def transport(self) -> str:

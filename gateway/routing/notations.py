@@ -25,10 +25,11 @@ from gateway.routing.model import (
 )
 
 __all__ = [
-    "AREA", "DURATION", "GRANT", "ID", "KEY_RULE", "NOT_TEXT", "PATH", "RATE", "SECRET", "SHARE",
-    "SIZE", "TOPIC", "URL", "Refused", "duration", "endpoint", "half_width", "hide_credentials",
-    "key_rule", "rate", "repair_duration", "repair_endpoint", "repair_path", "repair_rate",
-    "repair_share", "repair_size", "secret", "share", "size",
+    "AREA", "CALLBACK_URL", "DURATION", "GRANT", "ID", "KEY_RULE", "NOT_TEXT", "PATH", "RATE",
+    "REPLY_TOPIC", "SECRET", "SHARE", "SIZE", "TOPIC", "URL", "Refused", "callback_url",
+    "duration", "endpoint", "half_width", "hide_credentials", "is_internal", "key_rule", "rate",
+    "repair_callback_url", "repair_duration", "repair_endpoint", "repair_path", "repair_rate",
+    "repair_reply_topic", "repair_share", "repair_size", "secret", "share", "size",
 ]  # fmt: skip
 
 
@@ -58,6 +59,14 @@ PATH: Final = re.compile(
 )
 URL: Final = re.compile(
     r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253}):([1-9][0-9]{0,4})"
+)
+REPLY_TOPIC: Final = re.compile(
+    r"(?!\.{1,2}$)[A-Za-z0-9._-]{1,249}"
+    r"|(?=[A-Za-z0-9._{}-]{11,200}$)[A-Za-z0-9._-]*\{instance\}[A-Za-z0-9._-]*"
+)
+CALLBACK_URL: Final = re.compile(
+    r"(https?)://(\[[0-9A-Fa-f:.]{2,45}\]|[A-Za-z0-9._-]{1,253})(?::([1-9][0-9]{0,4}))?"
+    r"(?:/[A-Za-z0-9._~!$&'()*+,=:%-]*)*"
 )
 
 _SECONDS: Final = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
@@ -206,6 +215,30 @@ def _is_host(host: str) -> bool:
     return all(re.fullmatch(r"[a-z0-9_](?:[a-z0-9_-]{0,61}[a-z0-9_])?", label) for label in labels)
 
 
+def callback_url(match: re.Match[str]) -> str | Refused:
+    """The URL as written: scheme, host, port where there is one, path."""
+    if not _is_host(match[2].strip("[]").lower()) or int(match[3] or 443) > 65535:
+        return Refused("bad_callback_url")
+    return match[0]
+
+
+def repair_callback_url(text: str) -> str | None:
+    """With a scheme, in lower case."""
+    text = re.sub(
+        r"^(https?):/*", lambda match: f"{match[1].lower()}://", text, flags=re.IGNORECASE
+    )
+    return text if "://" in text else f"https://{text}"
+
+
+def is_internal(host: str | None) -> bool:
+    """Whether the host is, by its name alone, no address of the public network."""
+    name = (host or "").lower().removesuffix(".")
+    try:
+        return not ipaddress.ip_address(name).is_global
+    except ValueError:
+        return name == "localhost" or name.endswith((".localhost", ".local", ".internal"))
+
+
 def repair_endpoint(text: str) -> str | None:
     """Scheme, host and port alone, with the port that the scheme stands for where it lacks."""
     text = re.sub(
@@ -234,6 +267,12 @@ def hide_credentials(url: str) -> str:
     scheme = re.match(r"[A-Za-z]*://", head)
     shown = f"{scheme[0] if scheme else ''}***@{rest}" if at else rest
     return re.sub(r"([?#;]).*", r"\1***", shown)
+
+
+def repair_reply_topic(text: str) -> str:
+    """`${instance}`, `{{ instance }}` and `<instance>` mean `{instance}`."""
+    text = re.sub(r"\$?[{<]+\s*instance\s*[}>]+", "{instance}", text, flags=re.IGNORECASE)
+    return re.sub(r"[\s/:]+", ".", text)
 
 
 def repair_path(text: str) -> str | None:

@@ -1,4 +1,4 @@
-"""What names say of each other, once all files are read: departments, grants, secrets.
+"""What names say of each other, once all files are read: departments, grants, readers, secrets.
 
 Room rule: a definition that is broken counts as defined, and a part of the file that could not be
 read counts as defining everything, so that one mistake gives one problem.
@@ -6,6 +6,7 @@ read counts as defining everything, so that one mistake gives one problem.
 
 from __future__ import annotations
 
+from itertools import islice
 from typing import TYPE_CHECKING, Final
 
 from gateway.errors import Text
@@ -15,6 +16,8 @@ from gateway.routing.notations import GRANT
 from gateway.routing.reading import Section
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from gateway.routing.reading import Mention, Reading
 
 __all__ = ["check_references"]
@@ -31,14 +34,14 @@ def check_references(reading: Reading, comparisons: int = MAX_COMPARISONS) -> No
         _departments(reading)
     if Section.SERVICES not in reading.incomplete:
         _grants(reading, comparisons)
+    if Section.CHANNELS not in reading.incomplete:
+        _case_readers(reading)
     _secrets(reading)
 
 
 def _departments(reading: Reading) -> None:
     known = reading.definitions[Section.DEPARTMENTS]
-    names = [*list(known)[:_MOST_NAMES], *(["…"] if len(known) > _MOST_NAMES else [])]
-    allowed = ", ".join(names)
-    nearest = Nearest(known)
+    allowed, nearest = _listed(known), Nearest(known)
     for mention in reading.mentions.get("departments", ()):
         if mention.value not in known:
             near = () if reading.full else nearest.find(mention.value)
@@ -46,9 +49,15 @@ def _departments(reading: Reading) -> None:
                 "unknown_department",
                 mention.node,
                 found=mention.value,
-                allowed=Text(allowed or "none yet", allowed or "暂无"),
+                allowed=allowed,
                 suggestion=near[0] if near else None,
             )
+
+
+def _listed(names: Iterable[str]) -> Text:
+    first = list(islice(names, _MOST_NAMES + 1))
+    shown = ", ".join([*first[:_MOST_NAMES], *(["…"] if len(first) > _MOST_NAMES else [])])
+    return Text(shown or "none yet", shown or "暂无")
 
 
 def _grants(reading: Reading, comparisons: int) -> None:
@@ -88,6 +97,20 @@ def _unmatched(mention: Mention, suggestion: str | None) -> None:
         ),
         suggestion=suggestion,
     )
+
+
+def _case_readers(reading: Reading) -> None:
+    channels = reading.definitions[Section.CHANNELS]
+    allowed, nearest = _listed(channels), Nearest(channels)
+    for value, node, place in reading.mentions.get("case_readers", ()):
+        own = place.path[1]
+        if value == own:
+            others = _listed(name for name in channels if name != own)
+            place.problem("case_reader_itself", node, found=value, allowed=others)
+        elif value not in channels:
+            near = () if reading.full else nearest.find(value, 2)
+            meant = next((name for name in near if name != own), None)
+            place.problem("unknown_channel", node, found=value, allowed=allowed, suggestion=meant)
 
 
 def _secrets(reading: Reading) -> None:

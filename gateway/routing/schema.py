@@ -18,9 +18,9 @@ __all__ = ["file_schema"]
 
 _DESCRIPTION: Final = (
     "Departments, channels and services of the gateway. This schema cannot say all: that"
-    " departments and granted services exist, that keys and definitions are not doubled, which"
-    " values need quotes, and how long a duration or how large a size may be. `gateway check`"
-    " says all of it."
+    " departments, granted services, channels and files exist, that keys, definitions and topics"
+    " are not doubled, which values need quotes, how long a duration or how large a size may be,"
+    " and what is in a file. `gateway check` says all of it."
 )
 
 

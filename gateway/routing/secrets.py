@@ -6,6 +6,8 @@ here: whether a secret is present says nothing about the file.
 
 from __future__ import annotations
 
+import base64
+import binascii
 import hashlib
 from typing import TYPE_CHECKING, Final, NamedTuple
 
@@ -19,10 +21,15 @@ if TYPE_CHECKING:
 
     from gateway.routing.loader import SecretPlace
 
-__all__ = ["MAX_SECRET", "Resolved", "resolve_secrets"]
+__all__ = ["LONGEST_KEY", "MAX_SECRET", "PREFIX", "SHORTEST_KEY", "Resolved", "resolve_secrets"]
 
 MAX_SECRET: Final = 512
 """Characters of one secret."""
+
+PREFIX: Final = "whsec_"
+SHORTEST_KEY: Final = 24
+LONGEST_KEY: Final = 64
+"""Bytes of a key that signs callbacks (Standard Webhooks, symmetric signatures)."""
 
 
 class Resolved(NamedTuple):
@@ -50,6 +57,8 @@ def resolve_secrets(
         value = _value(reference, environ, read_file, folder)
         if value is None:
             problems.append(_problem("secret_absent", reference, place))
+        elif "callback" in place.path and not _signs(value):
+            problems.append(_problem("callback_secret_unusable", reference, place))
         elif not _usable(value):
             problems.append(_problem("secret_unusable", reference, place))
         else:
@@ -77,6 +86,20 @@ def _value(
 
 def _usable(value: str) -> bool:
     return 1 <= len(value) <= MAX_SECRET and all("!" <= char <= "~" for char in value)
+
+
+def _signs(value: str) -> bool:
+    """Whether the value can sign callbacks.
+
+    Behind `whsec_` is Base64, as Standard Webhooks has it; any other is taken as it is.
+    """
+    if not value.startswith(PREFIX):
+        return _usable(value) and len(value) >= SHORTEST_KEY
+    try:
+        key = base64.b64decode(value.removeprefix(PREFIX), validate=True)
+    except (binascii.Error, ValueError):
+        return False
+    return SHORTEST_KEY <= len(key) <= LONGEST_KEY
 
 
 def _problem(

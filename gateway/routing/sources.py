@@ -31,6 +31,7 @@ __all__ = [
     "digest_of",
     "find_included",
     "included_files",
+    "names_in",
     "read_bounded",
     "read_main",
     "shown",
@@ -146,7 +147,7 @@ def find_included(main: Path, item: str) -> Found:
             return _plain(main, main.parent.joinpath(*parts))
         folder = main.parent.joinpath(*parts[:fixed])
         if not folder.is_dir():
-            missing, names = "/".join(parts[:fixed]), _names(folder.parent)
+            missing, names = "/".join(parts[:fixed]), names_in(folder.parent)
             return Found(code="include_folder_missing", names=names, folder=missing)
         return Found(tuple(_matching(folder, parts[fixed:])))
     except (OSError, ValueError):
@@ -155,7 +156,7 @@ def find_included(main: Path, item: str) -> Found:
 
 def _plain(main: Path, path: Path) -> Found:
     if not path.exists():
-        return Found(code="include_missing", names=_names(path.parent))
+        return Found(code="include_missing", names=names_in(path.parent))
     if not path.is_file():
         return Found(code="include_unreadable")
     if path.samefile(main):
@@ -163,7 +164,8 @@ def _plain(main: Path, path: Path) -> Found:
     return Found((path,))
 
 
-def _names(folder: Path) -> tuple[str, ...]:
+def names_in(folder: Path) -> tuple[str, ...]:
+    """What is in a folder, at most `MAX_FILES` names; nothing where none is."""
     if not folder.is_dir():
         return ()
     with os.scandir(folder) as entries:
@@ -178,7 +180,7 @@ def _matching(folder: Path, parts: list[str]) -> Iterator[Path]:
     """
     pattern = compile_pattern(translate(parts[0]))
     dotted = parts[0].startswith(".")
-    for name in sorted(_names(folder)):
+    for name in sorted(names_in(folder)):
         if not pattern.match(name) or (name.startswith(".") and not dotted):
             continue
         path = folder / name

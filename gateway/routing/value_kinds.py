@@ -6,14 +6,18 @@ Room rule: declarations; how a notation is read stands in `notations`, how kinds
 from __future__ import annotations
 
 import re
+from dataclasses import replace
 from typing import Final
 
 from gateway.errors import Text
 from gateway.routing import notations
-from gateway.routing.kinds import EndpointUrl, Notation, Quotes
+from gateway.routing.kinds import CallbackUrl, EndpointUrl, Notation, Quotes
+from gateway.routing.model import PayloadSchema
 
 __all__ = [
     "AREA",
+    "CALLBACK_URL",
+    "CHANNEL_REFERENCE",
     "DEPARTMENT_REFERENCE",
     "DURATION",
     "GRANT",
@@ -22,8 +26,12 @@ __all__ = [
     "KEY_RULE",
     "PATH",
     "RATE",
+    "REPLY_TOPIC",
+    "SCHEMA_FILE",
     "SHARE",
     "SIZE",
+    "SPILL_AFTER",
+    "STATE_WORD",
     "TEXT",
     "TOPIC",
     "URL",
@@ -46,6 +54,9 @@ DEPARTMENT_REFERENCE: Final = Notation(
     mention="departments",
     schema_pattern=notations.ID,
 )
+CHANNEL_REFERENCE: Final = replace(
+    ID, allowed=Text("the ID of another channel", "另一个渠道的编号"), mention="case_readers"
+)
 TEXT: Final = Notation(
     "bad_text",
     Text("a text of one line, 1 to 200 characters", "单行文本，1 至 200 个字符"),
@@ -66,6 +77,7 @@ DURATION: Final = Notation(
     notations.duration,
     notations.repair_duration,
 )
+SPILL_AFTER: Final = replace(DURATION, mention="spill_after")
 RATE: Final = Notation(
     "bad_rate",
     Text(
@@ -114,6 +126,26 @@ TOPIC: Final = Notation(
     repair=lambda text: re.sub(r"[\s/:]+", ".", text),
     quotes=Quotes.TEXT,
 )
+REPLY_TOPIC: Final = Notation(
+    "bad_reply_topic",
+    Text(
+        "the name of a Kafka topic, which may contain {instance} once",
+        "Kafka 主题名，可含一次 {instance}",
+    ),
+    notations.REPLY_TOPIC,
+    repair=notations.repair_reply_topic,
+    quotes=Quotes.TEXT,
+)
+STATE_WORD: Final = Notation(
+    "bad_text",
+    Text(
+        "the department's word on one line, 1 to 64 characters, no blanks around it",
+        "部门使用的状态词，单行，1 至 64 个字符，前后无空格",
+    ),
+    re.compile(r"[^\s\x00-\x1f\x7f](?:[^\x00-\x1f\x7f]{0,62}[^\s\x00-\x1f\x7f])?"),
+    repair=lambda text: re.sub(r"\s+", " ", text).strip(),
+    quotes=Quotes.TEXT,
+)
 KEY_RULE: Final = Notation(
     "bad_key_rule",
     Text("header:NAME or query:NAME", "header:名称 或 query:名称"),
@@ -138,4 +170,18 @@ INCLUDE: Final = Notation(
     repair=lambda text: text.replace("\\", "/"),
     quotes=Quotes.TEXT,
     mention="includes",
+)
+SCHEMA_FILE: Final = replace(
+    INCLUDE, convert=lambda match: PayloadSchema(match[0], {}), mention="schemas"
+)
+CALLBACK_URL: Final = CallbackUrl(
+    "bad_callback_url",
+    Text(
+        "https, host and path, such as https://app.example/cases",
+        "https、主机和路径，如 https://app.example/cases",
+    ),
+    notations.CALLBACK_URL,
+    notations.callback_url,
+    notations.repair_callback_url,
+    maximum=1024,
 )

@@ -145,9 +145,12 @@ _WIDE_SIGN: Final = re.compile(
     rf"|^[ \t]*(?:- *)?([{_WIDE_BLANKS}])|[\w\"']:([{_WIDE_BLANKS}])"
 )
 _STAR: Final = re.compile(r"\*[\w.*-]*")
+_PLACEHOLDER: Final = re.compile(r"(?<![\w./\"'{-])[\w./-]*\{\w{1,32}\}[\w./-]*(?![\w./\"'-])")
+"""A text with a word in braces, which YAML takes for a mapping where it has no quotes."""
 _QUOTATION: Final = re.compile(r"""(?<=[\s\[{,:])(?:"(?:\\.|[^"\\])*"|'[^']*')""", re.DOTALL)
 _RUN_ON: Final = re.compile(r"[:,] |\n")
 _FAR: Final = 20_000
+_LONGEST_LINE: Final = 1000
 _UNREADABLE: Final = Text("the structure cannot be read", "结构无法识别")
 
 
@@ -183,10 +186,14 @@ def syntax_fault(error: MarkedError, text: str, path: tuple[str | int, ...]) -> 
 
 
 def _sign_fault(text: str, begun: int, at: int, path: tuple[str | int, ...]) -> Fault | None:
-    """A sign near the error that explains it: a star, a full-width one, a quotation mark."""
+    """A sign near the error that explains it: a star, a brace, a full-width one, a quote."""
     star = _STAR.match(text, begun)
     if star is not None:
         return _fault("alias", text, begun, path, star[0], f'"{star[0]}"')
+    braces = _placeholder(text, at)
+    if braces is not None:
+        start, found = braces.start(), braces[0]
+        return _fault("quotes_needed", text, start, _without_index(path), found, f'"{found}"')
     wide = _full_width(text, at)
     if wide is not None:
         char = text[wide]
@@ -197,13 +204,26 @@ def _sign_fault(text: str, begun: int, at: int, path: tuple[str | int, ...]) -> 
     return None if quotation is None else _fault("quote_not_closed", text, quotation, path)
 
 
+def _placeholder(text: str, at: int) -> re.Match[str] | None:
+    """The text with a word in braces that the error stands in or behind, on its line."""
+    start = max(text.rfind("\n", 0, at) + 1, at - _LONGEST_LINE)
+    matches = _PLACEHOLDER.finditer(text, start, at + _LONGEST_LINE)
+    near = next((match for match in matches if match.start() <= at <= match.end()), None)
+    alone = near is not None and near[0][0] == "{" and near[0][-1] == "}"
+    return None if alone else near
+
+
+def _without_index(path: tuple[str | int, ...]) -> tuple[str | int, ...]:
+    while path and isinstance(path[-1], int):
+        path = path[:-1]
+    return path
+
+
 def _bracket_fault(text: str, begun: int, at: int, path: tuple[str | int, ...]) -> Fault:
     """Inside a bracket: a second `:` on its line, or else the bracket is what has to be mended."""
     if text[at : at + 1] == ":" and "\n" not in text[begun:at]:
         return _fault("yaml_syntax", text, at, path, _SECOND_COLON)
-    while path and isinstance(path[-1], int):
-        path = path[:-1]
-    return _fault("bracket_not_closed", text, begun, path, text[begun])
+    return _fault("bracket_not_closed", text, begun, _without_index(path), text[begun])
 
 
 def _quotation_run_on(text: str, begun: int, at: int) -> int | None:

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final, Generic, TypeVar
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from gateway.telemetry.families import Family
+    from gateway.telemetry.family import Family
 
 __all__ = ["Children", "Counter", "Histogram", "label_text"]
 

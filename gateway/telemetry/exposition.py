@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from gateway.telemetry.cells import Histogram
-    from gateway.telemetry.families import Family
-    from gateway.telemetry.metrics import Metrics, Reading
+    from gateway.telemetry.family import Family
+    from gateway.telemetry.metrics import Metrics
+    from gateway.telemetry.reading import Reading
 
 __all__ = ["Exposition", "Scrape"]
 

@@ -7,39 +7,12 @@ from lists in this project, and a service, channel or transport that is not know
 
 from __future__ import annotations
 
-from typing import Final, Literal, NamedTuple
+from typing import Final
+
+from gateway.telemetry.department_families import DEPARTMENT_FAMILIES
+from gateway.telemetry.family import ADDED_SECONDS, HTTP_SECONDS, LAG_SECONDS, Family
 
 __all__ = ["FAMILIES", "Family", "describe"]
-
-Kind = Literal["counter", "gauge", "histogram"]
-
-# OpenTelemetry semantic conventions for HTTP, http.server.request.duration
-HTTP_SECONDS: Final = (
-    0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
-)  # fmt: skip
-ADDED_SECONDS: Final = (
-    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
-)  # fmt: skip
-LAG_SECONDS: Final[tuple[float, ...]] = (
-    0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
-)  # fmt: skip
-
-
-class Family(NamedTuple):
-    """One metric family; `buckets` are upper bounds in the metric's unit, of histograms only."""
-
-    name: str
-    kind: Kind
-    labels: tuple[str, ...]
-    help: str
-    buckets: tuple[float, ...] = ()
-
-    @property
-    def unit(self) -> str:
-        """The unit as OpenMetrics 1.0 wants it: the suffix of the family's name, or nothing."""
-        name = self.name.removesuffix("_total") if self.kind == "counter" else self.name
-        return "seconds" if name.endswith("_seconds") else ""
-
 
 REQUESTS: Final = Family(
     "gateway_requests_total",
@@ -135,37 +108,6 @@ ROUTES_REFUSED: Final = Family(
     "1 while the file's version of the service is refused and its last good one, or nothing, "
     "runs; service - when the whole file is refused.",
 )
-KAFKA_PRODUCE_DURATION: Final = Family(
-    "gateway_kafka_produce_duration_seconds",
-    "histogram",
-    ("service",),
-    "From handing a record to the producer to the acknowledgement of the brokers.",
-    HTTP_SECONDS,
-)
-REPLIES: Final = Family(
-    "gateway_replies_total",
-    "counter",
-    ("service", "fate"),
-    "Records on the reply topics, by what became of them.",
-)
-KAFKA_CONNECTED: Final = Family(
-    "gateway_kafka_connected",
-    "gauge",
-    (),
-    "1 while the producer is connected to the brokers.",
-)
-KAFKA_PRODUCER_RESTARTS: Final = Family(
-    "gateway_kafka_producer_restarts_total",
-    "counter",
-    (),
-    "Producers that were abandoned as faulty and replaced.",
-)
-KAFKA_REPLIES_POSITIONED: Final = Family(
-    "gateway_kafka_replies_positioned",
-    "gauge",
-    ("topic",),
-    "1 while every partition of the reply topic is read from a known position.",
-)
 EVENT_LOOP_LAG: Final = Family(
     "gateway_event_loop_lag_seconds",
     "histogram",
@@ -208,11 +150,7 @@ FAMILIES: Final = (
     ROUTES_LOADED,
     ROUTES_AGE,
     ROUTES_REFUSED,
-    KAFKA_PRODUCE_DURATION,
-    REPLIES,
-    KAFKA_CONNECTED,
-    KAFKA_PRODUCER_RESTARTS,
-    KAFKA_REPLIES_POSITIONED,
+    *DEPARTMENT_FAMILIES,
     EVENT_LOOP_LAG,
     LOG_LINES_DROPPED,
     SERVICE_INFO,
@@ -221,7 +159,6 @@ FAMILIES: Final = (
 
 RETRY_RESULTS: Final = ("made", "refused_unsafe", "refused_budget", "refused_time", "refused_body")
 RELOAD_RESULTS: Final = ("applied", "partial", "refused", "unchanged")
-REPLY_FATES: Final = ("answered", "late", "foreign", "duplicate", "malformed")
 
 
 def describe() -> tuple[Family, ...]:

@@ -10,13 +10,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from gateway.telemetry import families
-from gateway.telemetry.cells import Children, Counter, Histogram, label_text
-from gateway.telemetry.families import Family, describe
+from gateway.telemetry.case_meter import CaseMeter
+from gateway.telemetry.cells import Children, Counter, Histogram
+from gateway.telemetry.families import describe
+from gateway.telemetry.kafka_meter import KafkaMeter
+from gateway.telemetry.reading import Reading, counters, gauge, histograms
+from gateway.telemetry.spool_meter import SpoolMeter, SpoolReading
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-__all__ = ["Gauges", "KafkaMeter", "Metrics", "Reading", "ServiceMeter", "describe"]
+__all__ = ["Gauges", "Metrics", "ServiceMeter", "describe"]
 
 UNKNOWN = "-"
 
@@ -27,10 +31,12 @@ class Gauges:
     `in_flight` by department ID, `breakers` by service ID (0, 1, 2 as `gateway_breaker_state`
     says), `endpoints` by service ID and endpoint URL (true while it takes requests),
     `services` are service ID, department ID and transport of each,
-    `reply_topics` the topics that replies are awaited on. None of the callables may raise.
+    `reply_topics` the topics that replies are awaited on, `waits` how many requests wait for one
+    by service ID, `spool` the spool if there is one. None of the callables may raise.
     """
 
-    __slots__ = ("breakers", "endpoints", "in_flight", "reply_topics", "services")
+    __slots__ = ("breakers", "endpoints", "in_flight", "reply_topics", "services", "spool",
+                 "waits")  # fmt: skip
 
     def __init__(
         self,
@@ -40,25 +46,16 @@ class Gauges:
         endpoints: Mapping[tuple[str, str], Callable[[], bool]] | None = None,
         services: Iterable[tuple[str, str, str]] = (),
         reply_topics: frozenset[str] = frozenset(),
+        waits: Mapping[str, Callable[[], int]] | None = None,
+        spool: Callable[[], SpoolReading] | None = None,
     ) -> None:
         self.in_flight: Final = in_flight or {}
         self.breakers: Final = breakers or {}
         self.endpoints: Final = endpoints or {}
         self.services: Final = services
         self.reply_topics: Final = reply_topics
-
-
-class Reading:
-    """The children of one family; `numbers` pairs label text and value, read as it is iterated."""
-
-    __slots__ = ("family", "histograms", "numbers")
-
-    def __init__(
-        self, family: Family, histograms: list[Histogram], numbers: Iterator[tuple[str, float]]
-    ) -> None:
-        self.family: Final = family
-        self.histograms: Final = histograms
-        self.numbers: Final = numbers
+        self.waits: Final = waits or {}
+        self.spool: Final = spool
 
 
 class ServiceMeter:
@@ -113,58 +110,6 @@ class ServiceMeter:
         counter.value += 1
 
 
-class KafkaMeter:
-    """What the room `kafka` reports; it satisfies the events that room asks for."""
-
-    __slots__ = ("_durations", "_is_connected", "_positioned", "_replies", "_restarts")
-
-    def __init__(self) -> None:
-        self._durations = Children(families.KAFKA_PRODUCE_DURATION, Histogram)
-        self._replies = Children(families.REPLIES, Counter)
-        self._restarts = Children(families.KAFKA_PRODUCER_RESTARTS, Counter)
-        self._restarts.child()
-        self._is_connected = False
-        self._positioned: set[str] = set()
-
-    def begin(self, service_id: str) -> None:
-        """Make the service's series, so that they exist before the first event."""
-        self._durations.child(service_id)
-        for fate in families.REPLY_FATES:
-            self._replies.child(service_id, fate)
-
-    def produced(self, service: str, seconds: float) -> None:
-        """A record of the service was acknowledged `seconds` after it was handed over."""
-        self._durations.child(service).observe(seconds)
-
-    def replied(self, service: str, fate: str) -> None:
-        """A record on a reply topic met its fate; service `-` when nobody can be named."""
-        self._replies.child(service, fate).value += 1
-
-    def producer_restarted(self) -> None:
-        """A faulty producer was abandoned and replaced."""
-        self._restarts.child().value += 1
-
-    def connected(self, up: bool) -> None:  # noqa: FBT001  # the event of the room kafka
-        """The producer has, or has lost, its connection to the brokers."""
-        self._is_connected = up
-
-    def positioned(self, topic: str, ready: bool) -> None:  # noqa: FBT001  # as above
-        """The reply topic is, or is no longer, read from a known position."""
-        if ready:
-            self._positioned.add(topic)
-        else:
-            self._positioned.discard(topic)
-
-    def read(self, reply_topics: Iterable[str]) -> Iterator[Reading]:
-        """Yield the families of Kafka; only `reply_topics` are shown."""
-        positioned = (((topic,), topic in self._positioned) for topic in sorted(reply_topics))
-        yield _histograms(self._durations)
-        yield _counters(self._replies)
-        yield _gauge(families.KAFKA_CONNECTED, [((), self._is_connected)])
-        yield _counters(self._restarts)
-        yield _gauge(families.KAFKA_REPLIES_POSITIONED, positioned)
-
-
 class Metrics:
     """Every series of this process. `wall_clock` gives seconds since 1970, for the routes' age.
 
@@ -179,6 +124,8 @@ class Metrics:
         self.added_durations = Children(families.ADDED_DURATION, Histogram)
         self.retries = Children(families.RETRIES, Counter)
         self.kafka = KafkaMeter()
+        self.spool = SpoolMeter()
+        self.cases = CaseMeter()
         self.connections = 0
         self._version = version
         self._wall_clock = wall_clock
@@ -200,6 +147,7 @@ class Metrics:
             meter = self._meter(service_id, transport)
             if transport == "kafka":
                 self.kafka.begin(service_id)
+                self.spool.begin(service_id)
             else:
                 for result in families.RETRY_RESULTS:
                     self.retries.child(service_id, result)
@@ -236,32 +184,34 @@ class Metrics:
     def read(self) -> Iterator[Reading]:
         """Yield every family, in the table's order, as it is when it is asked for."""
         gauges = self._gauges
-        yield _counters(self.requests)
+        yield counters(self.requests)
         for durations in (self.durations, self.department_durations, self.added_durations):
-            yield _histograms(durations)
+            yield histograms(durations)
         in_flight = (((department,), ask()) for department, ask in gauges.in_flight.items())
-        yield _gauge(families.REQUESTS_IN_FLIGHT, in_flight)
-        yield _gauge(families.CALLER_CONNECTIONS, [((), self.connections)])
-        yield _gauge(families.ENDPOINT_UP, ((key, ask()) for key, ask in gauges.endpoints.items()))
+        yield gauge(families.REQUESTS_IN_FLIGHT, in_flight)
+        yield gauge(families.CALLER_CONNECTIONS, [((), self.connections)])
+        yield gauge(families.ENDPOINT_UP, ((key, ask()) for key, ask in gauges.endpoints.items()))
         breakers = (((service,), ask()) for service, ask in gauges.breakers.items())
-        yield _gauge(families.BREAKER_STATE, breakers)
-        yield _counters(self.retries)
-        yield _counters(self._rate_limited)
+        yield gauge(families.BREAKER_STATE, breakers)
+        yield counters(self.retries)
+        yield counters(self._rate_limited)
         yield from self._read_routes()
-        yield from self.kafka.read(gauges.reply_topics)
-        yield _histograms(self._lag)
-        yield _counters(self._lines_dropped)
-        yield _gauge(families.SERVICE_INFO, ((labels, 1) for labels in gauges.services))
-        yield _gauge(families.BUILD_INFO, [((self._version,), 1)])
+        yield from self.kafka.read(gauges.reply_topics, gauges.waits)
+        yield from self.spool.read(gauges.spool)
+        yield from self.cases.readings({service for service, _, _ in gauges.services})
+        yield histograms(self._lag)
+        yield counters(self._lines_dropped)
+        yield gauge(families.SERVICE_INFO, ((labels, 1) for labels in gauges.services))
+        yield gauge(families.BUILD_INFO, [((self._version,), 1)])
 
     def _read_routes(self) -> Iterator[Reading]:
-        yield _counters(self._reloads)
+        yield counters(self._reloads)
         routes = [] if self._routes is None else [self._routes]
         now = self._wall_clock()
-        yield _gauge(families.ROUTES_INFO, (((digest,), 1) for digest, _ in routes))
-        yield _gauge(families.ROUTES_LOADED, (((), loaded) for _, loaded in routes))
-        yield _gauge(families.ROUTES_AGE, (((), max(0.0, now - loaded)) for _, loaded in routes))
-        yield _gauge(families.ROUTES_REFUSED, (((service,), 1) for service in self._refused))
+        yield gauge(families.ROUTES_INFO, (((digest,), 1) for digest, _ in routes))
+        yield gauge(families.ROUTES_LOADED, (((), loaded) for _, loaded in routes))
+        yield gauge(families.ROUTES_AGE, (((), max(0.0, now - loaded)) for _, loaded in routes))
+        yield gauge(families.ROUTES_REFUSED, (((service,), 1) for service in self._refused))
 
     def _meter(self, service_id: str, transport: str) -> ServiceMeter:
         meter = self._meters[service_id, transport] = ServiceMeter(self, service_id, transport)
@@ -273,16 +223,3 @@ class Metrics:
         self._lines_dropped.child()
         for result in families.RELOAD_RESULTS:
             self._reloads.child(result)
-
-
-def _counters(children: Children[Counter]) -> Reading:
-    return Reading(children.family, [], ((child.labels, child.value) for child in children.all()))
-
-
-def _histograms(children: Children[Histogram]) -> Reading:
-    return Reading(children.family, children.all(), iter(()))
-
-
-def _gauge(family: Family, values: Iterable[tuple[tuple[str, ...], float]]) -> Reading:
-    numbers = ((label_text(family.labels, labels), value) for labels, value in values)
-    return Reading(family, [], numbers)

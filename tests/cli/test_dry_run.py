@@ -67,6 +67,17 @@ def test_explaining_twice_spends_nobodys_rate(path: Path) -> None:
         assert asked(path, "/s/edu.a").fault is None
 
 
+def test_a_record_of_a_kafka_service_is_shown_without_a_broker(path: Path) -> None:
+    kafka = "kafka: {topic: a, mode: reply, reply_topic: b, profile: spring}"
+    http = 'http: {endpoints: ["http://department.invalid:80"]}'
+    path.write_text(ROUTES.replace(http, kafka), encoding="utf-8")
+
+    explanation = asked(path, "/s/edu.a")
+
+    assert explanation.sent is not None
+    assert (explanation.sent["topic"], explanation.sent["profile"]) == ("a", "spring")
+
+
 def test_routes_with_problems_are_no_question_for_a_dry_run(path: Path) -> None:
     path.write_text(ROUTES.replace("version: 1", "version: 2"), encoding="utf-8")
     with pytest.raises(ValueError, match="problems"):

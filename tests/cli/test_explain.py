@@ -76,7 +76,7 @@ def test_every_policy_is_listed_in_its_order_with_its_numbers(routes: Path) -> N
     policies = explained(routes, "GET", "/s/edu.payment/", "--channel", "media")["policies"]
     assert [policy["name"] for policy in policies] == [
         "channel", "service", "grant", "method", "body size", "rate", "in flight", "deadline",
-        "retry budget", "breaker", "balancer", "connect", "first byte", "retry",
+        "idempotency", "retry budget", "breaker", "balancer", "connect", "first byte", "retry",
     ]  # fmt: skip
     values = {policy["name"]: policy["values"] for policy in policies}
     assert values["rate"] == {"requests": 50, "seconds": 1.0, "burst": 100}
@@ -121,6 +121,59 @@ def test_a_record_is_shown_with_topic_key_and_headers(routes: Path) -> None:
     headers = dict(sent["headers"])
     assert headers["ce_type"] == "hrss.card.request"
     assert headers["ce_httppath"] == "/new"
+
+
+def test_every_policy_of_a_kafka_service_is_listed_in_its_order(routes: Path) -> None:
+    policies = explained(routes, "POST", "/s/hrss.card", "--channel", "sufuban")["policies"]
+
+    assert [policy["name"] for policy in policies][7:] == [
+        "deadline", "record key", "schema", "idempotency", "case", "outbox", "reply",
+    ]  # fmt: skip
+    values = {policy["name"]: policy["values"] for policy in policies}
+    assert values["idempotency"] == {"idempotency": "optional", "repeat": "join"}
+    assert values["outbox"]["durability"] == "spill"
+
+
+@pytest.mark.parametrize(
+    ("profile", "name", "value"),
+    [
+        ("cloudevents", "ce_replyto", "card.replies.{instance}"),
+        ("spring", "kafka_replyTopic", "card.replies.{instance}"),
+        ("nestjs", "kafka_replyTopic", "card.replies.{instance}"),
+    ],
+)
+def test_a_record_is_shown_with_the_headers_of_its_profile(
+    routes: Path, profile: str, name: str, value: str
+) -> None:
+    reply = f"mode: reply, profile: {profile}, reply_topic: 'card.replies.{{instance}}'"
+    routes.write_text(ROUTES.replace("mode: accept", reply), encoding="utf-8")
+
+    sent = explained(
+        routes, "POST", "/s/hrss.card", "--channel", "sufuban", "-H", "X-Subject: DEMO-1"
+    )["sent"]
+
+    assert sent["profile"] == profile
+    assert dict(sent["headers"])[name] == value
+
+
+def test_a_missing_idempotency_key_is_refused_where_it_is_required(routes: Path) -> None:
+    required = ROUTES.replace("    kafka:", "    idempotency: required\n    kafka:")
+    routes.write_text(
+        required.replace("    http:", "    idempotency: required\n    http:"), "utf-8"
+    )
+
+    for service in ("hrss.card", "edu.payment"):
+        ask = ("POST", f"/s/{service}", "--channel", "sufuban", "-H", "X-Subject: DEMO-1")
+        assert explained(routes, *ask)["refusal"]["cause"] == "idempotency_key_missing"
+        assert explained(routes, *ask, "-H", 'Idempotency-Key: "a"')["taken"]
+
+
+def test_the_record_key_is_missed_before_the_idempotency_key(routes: Path) -> None:
+    required = ROUTES.replace("    kafka:", "    idempotency: required\n    kafka:")
+    routes.write_text(required, encoding="utf-8")
+
+    refusal = explained(routes, "POST", "/s/hrss.card", "--channel", "sufuban")["refusal"]
+    assert refusal["cause"] == "record_key_missing"
 
 
 def test_a_missing_record_key_is_refused(routes: Path) -> None:

@@ -17,3 +17,14 @@ def test_the_schema_is_printed(included: bool) -> None:  # noqa: FBT001  # a tab
 
     assert result.exit_code == 0
     assert json.loads(result.stdout_bytes) == file_schema(included=included)
+
+
+def test_the_keys_of_kafka_departments_are_explained() -> None:
+    shown = json.loads(CliRunner().invoke(main, ["schema"]).stdout_bytes)
+    service = shown["properties"]["services"]["additionalProperties"]["properties"]
+    channel = shown["properties"]["channels"]["additionalProperties"]["properties"]
+
+    assert {"idempotency", "repeat", "schema"} <= service.keys()
+    assert {"callback", "case_readers"} <= channel.keys()
+    for name in ("durability", "spill_after", "max_waits", "status_topic", "state_map"):
+        assert service["kafka"]["properties"][name]["description"]

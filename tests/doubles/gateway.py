@@ -60,6 +60,14 @@ class RunningGateway:
 
     gateway: Gateway
     routes: Path
+    data: Path
+    stopped: bool = False
+
+    async def stop(self) -> None:
+        """Drain and close before the end."""
+        if not self.stopped:
+            self.stopped = True
+            await self.gateway.drain_and_close()
 
     @property
     def folder(self) -> Path:
@@ -74,11 +82,14 @@ class RunningGateway:
         return self.gateway.ops_address.port
 
 
-def routes_text(*services: str) -> str:
+def routes_text(*services: str, channels: Mapping[str, str] | None = None) -> str:
     """A routes file with the departments edu and hrss, the channels app (may call everything) and
-    media (edu.* only), and these services.
+    media (edu.* only), and these services. `channels` has further keys of a channel.
     """
-    return _HEAD + "".join(indent(dedent(service).strip() + "\n", "  ") for service in services)
+    head = _HEAD
+    for channel, keys in (channels or {}).items():
+        head = head.replace(f"  {channel}: {{", f"  {channel}: {{{keys}, ")
+    return head + "".join(indent(dedent(service).strip() + "\n", "  ") for service in services)
 
 
 def http_service(service: str, *endpoints: str, department: str = "edu", **settings: str) -> str:
@@ -122,13 +133,15 @@ async def running_gateway(
             listen=FREE,
             ops=FREE,
             kafka=None if kafka is None else KafkaConnection(kafka),
+            data=Path(folder, "data"),
             drain_time=2.0,
             reload_every=0.05,
             environ=ENVIRON,
         )
-        gateway = Gateway(replace(settings, **changes))
+        settings = replace(settings, **changes)
+        running = RunningGateway(Gateway(settings), path, settings.data)
         try:
-            await gateway.start()
-            yield RunningGateway(gateway, path)
+            await running.gateway.start()
+            yield running
         finally:
-            await gateway.drain_and_close()
+            await running.stop()

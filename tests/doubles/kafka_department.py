@@ -22,6 +22,8 @@ from tests.doubles.wire import PATIENCE
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from aiokafka import AIOKafkaProducer
+
 __all__ = ["Answer", "KafkaDepartment", "Request", "Written", "reply", "silence"]
 
 
@@ -111,6 +113,17 @@ class KafkaDepartment:
                 self._news.clear()
                 await self._news.wait()
 
+    async def say(self, written: Sequence[Written]) -> None:
+        """Write now, whatever was asked; the topic is that of the last request's answer."""
+        async with writer(self._bootstrap) as producer:
+            for record in written:
+                await self._write(producer, record, self.requests[-1])
+
+    async def _write(self, producer: AIOKafkaProducer, written: Written, request: Request) -> None:
+        topic = written.topic or request.header("ce_replyto")
+        key = dict(written.headers).get("ce_correlationid")  # answers stay in order
+        await producer.send_and_wait(topic, written.value, key, headers=list(written.headers))
+
     async def _take(self) -> None:
         async with writer(self._bootstrap) as producer:
             async for record in self._consumer:
@@ -118,11 +131,7 @@ class KafkaDepartment:
                 self.requests.append(request)
                 self._news.set()
                 for written in self.answer(request):
-                    topic = written.topic or request.header("ce_replyto")
-                    key = dict(written.headers).get("ce_correlationid")  # answers stay in order
-                    await producer.send_and_wait(
-                        topic, written.value, key, headers=list(written.headers)
-                    )
+                    await self._write(producer, written, request)
 
 
 def _request(record: Any) -> Request:

@@ -1,68 +1,49 @@
-"""Delivery over Kafka without a broker; with one, `tests/whole/test_kafka.py` has it."""
+"""Delivery over Kafka while no broker answers; with one, `tests/whole` has it."""
 
 from __future__ import annotations
 
 import asyncio
 import time
+from contextlib import asynccontextmanager
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
 import pytest
 
 from gateway.errors import Fault
-from gateway.handling.kafka_delivery import KafkaDelivery, KafkaLink
+from gateway.handling.kafka_delivery import KafkaDelivery
 from gateway.handling.request_record import RequestRecord
-from gateway.kafka.connection import KafkaConnection
-from gateway.kafka.producer import SupervisedProducer
-from gateway.kafka.replies import ReplyInbox
-from tests.doubles.gateway import http_service, routes_text
-from tests.doubles.kafka_events import RecordedEvents
+from gateway.sweep import Sweep
+from tests.doubles.gateway import routes_text, running_gateway
+from tests.doubles.ports import refusing_port
 from tests.handling.snapshots import a_request, snapshot
+from tests.whole.departments import accepting, post, replying
+from tests.whole.scraping import ask, scrape
 
 if TYPE_CHECKING:
-    from gateway.handling.route_runtime import ServiceRuntime
+    from collections.abc import AsyncIterator
 
-SERVICES: Final = routes_text(
-    http_service("edu.payment", "http://127.0.0.1:1"),
-    """
-    hrss.card:
-      title: 补卡
-      department: hrss
-      kafka: {topic: cards, mode: accept, key: header:X-Subject}
-    """,
-    """
-    hrss.pension:
-      title: 养老金
-      department: hrss
-      kafka: {topic: pension, mode: reply, reply_topic: pension.replies}
-    """,
-)
-SUBJECT: Final = ((b"X-Subject", b"MADE-UP-0001"),)
+    from tests.doubles.gateway import RunningGateway
+
+SUBJECT: Final = {"X-Subject": "MADE-UP-0001"}
 
 
-async def service(id_: str) -> ServiceRuntime:
-    return (await snapshot(SERVICES)).services[id_]
-
-
-def unconnected() -> KafkaLink:
-    """A producer and an inbox that were never started."""
-    connection, events = KafkaConnection("127.0.0.1:1"), RecordedEvents()
-    return KafkaLink(SupervisedProducer(connection, events), ReplyInbox(connection, events))
-
-
-def delivery(link: KafkaLink | None) -> KafkaDelivery:
-    return KafkaDelivery(link, time.monotonic, lambda: datetime.now(UTC))
-
-
-async def refused(it: KafkaDelivery, id_: str, record: RequestRecord) -> Fault:
-    record.deadline = time.monotonic() + 5
-    with pytest.raises(Fault) as caught:
-        await it.deliver(await service(id_), a_request(id_, headers=SUBJECT), record)
-    return caught.value
+@asynccontextmanager
+async def without_broker(*services: str) -> AsyncIterator[RunningGateway]:
+    """A gateway whose broker refuses connections."""
+    with refusing_port() as port:
+        address = f"127.0.0.1:{port}"
+        async with running_gateway(routes_text(*services), kafka=address) as running:
+            yield running
 
 
 async def test_without_a_broker_address_the_fault_names_the_option_in_both_languages() -> None:
-    fault = await refused(delivery(None), "hrss.card", RequestRecord(0.0, "POST"))
+    sweep = Sweep(asyncio.get_running_loop())
+    runtime = (await snapshot(routes_text(accepting("cards")))).services["edu.card"]
+    delivery = KafkaDelivery(None, sweep, lambda: datetime.now(UTC))
+    with pytest.raises(Fault) as caught:
+        await delivery.deliver(runtime, a_request("edu.card"), RequestRecord(time.monotonic(), ""))
+    fault = caught.value
     assert fault.cause.code == "broker_unreachable"
     assert not fault.may_have_been_sent
     assert fault.detail is not None
@@ -70,27 +51,26 @@ async def test_without_a_broker_address_the_fault_names_the_option_in_both_langu
     assert "--kafka" in fault.detail.zh
 
 
-@pytest.mark.parametrize(
-    ("id_", "cause", "topic"),
-    [
-        ("hrss.card", "broker_unreachable", "cards"),
-        ("hrss.pension", "replies_not_ready", "pension"),
-    ],
-)
-async def test_while_the_broker_is_away_nothing_is_sent_and_nothing_waits(
-    id_: str, cause: str, topic: str
-) -> None:
-    record = RequestRecord(0.0, "POST")
-    async with asyncio.timeout(1):
-        fault = await refused(delivery(unconnected()), id_, record)
-    assert (fault.cause.code, fault.may_have_been_sent) == (cause, False)
-    assert fault.retry_after is not None
-    assert record.destination == topic
+async def test_a_request_is_kept_on_disk_while_the_broker_is_away_and_the_receipt_says_so() -> None:
+    async with without_broker(accepting("cards"), replying("pension")) as running:
+        card = await post(running, "/s/edu.card", SUBJECT)
+        pension = await post(running, "/s/edu.pension?subject=MADE-UP-0001")
+        samples = await scrape(running.ops_port)
+        readiness = (await ask(running.ops_port, "/readyz")).json()
+    for answer in (card, pension):
+        receipt = answer.json()
+        assert answer.status == 202
+        assert (receipt["state"], receipt["durability"]) == ("spooled", "local")
+        assert receipt["partition"] is receipt["offset"] is None
+    assert samples.only("gateway_spool_records") == 2
+    assert samples.total("gateway_spool_spooled_total", reason="away") == 2
+    checks = {check["name"]: check["ok"] for check in readiness["checks"]}
+    assert checks["spool"] is checks["cases"] is True
 
 
-async def test_a_request_without_its_key_never_reaches_the_broker() -> None:
-    runtime, record = await service("hrss.card"), RequestRecord(0.0, "POST")
-    with pytest.raises(Fault, match="record_key_missing"):
-        await delivery(unconnected()).deliver(runtime, a_request("hrss.card"), record)
-    assert record.department_time is None
-    assert record.attempts == 0
+async def test_a_request_without_its_key_is_not_kept() -> None:
+    async with without_broker(accepting("cards")) as running:
+        answer = await post(running, "/s/edu.card")
+        samples = await scrape(running.ops_port)
+    assert (answer.status, answer.json()["cause"]) == (400, "record_key_missing")
+    assert samples.only("gateway_spool_records") == 0

@@ -9,13 +9,17 @@ import time
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from gateway import errors
+from gateway.cases.sqlite_store import SqliteStore
 from gateway.errors import Fault
+from gateway.handling.books import Books
 from gateway.handling.delivery import HttpDelivery
+from gateway.handling.http_once import HttpOnce
 from gateway.handling.kafka_delivery import KafkaDelivery
 from gateway.handling.live_routes import RouteBoard
 from gateway.handling.pipeline import Pipeline
@@ -120,7 +124,7 @@ class Lines(io.RawIOBase):
 
 
 @dataclass
-class Books:
+class Accounts:
     """A pipeline and what it has counted and written."""
 
     pipeline: Pipeline
@@ -154,18 +158,21 @@ class Books:
 @asynccontextmanager
 async def pipeline_to(
     origin: Origin, clock: Callable[[], float] = time.monotonic, **settings: str
-) -> AsyncIterator[Books]:
+) -> AsyncIterator[Accounts]:
     """A pipeline with one service, edu.payment, at `origin`."""
     metrics, sweep = Metrics("0", time.monotonic), Sweep(asyncio.get_running_loop(), clock)
     routes = await loaded(routes_text(http_service("edu.payment", origin.url, **settings)))
     board = RouteBoard(builder(metrics, clock).build(routes, KEYS, None))
     lines = Lines()
     log = RequestLog(lines, "json", metrics.log_lines_dropped)
-    kafka = KafkaDelivery(None, clock, lambda: datetime.now(UTC))
+    kafka = KafkaDelivery(None, sweep, lambda: datetime.now(UTC))
     http = HttpDelivery(clock)
-    pipeline = Pipeline(board, http, kafka, sweep, metrics, log, lambda: 0.0)
+    books = Books(metrics, log, sweep.time, lambda: 0.0)
+    store = SqliteStore(Path("never-opened.db"))
+    once = HttpOnce(http, store, metrics.cases.repeated, sweep.time, lambda: datetime.now(UTC))
+    pipeline = Pipeline(board, http, once, kafka, sweep, books)
     try:
-        yield Books(pipeline, metrics, log, lines, clock)
+        yield Accounts(pipeline, metrics, log, lines, clock)
     finally:
         await log.close()
         board.close()

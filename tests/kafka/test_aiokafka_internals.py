@@ -15,6 +15,7 @@ from gateway.kafka.aiokafka_internals import (
     abandon_consumer,
     abandon_producer,
     consumer_client,
+    cut_producer,
     fetch_task,
     has_live_connection,
     is_open,
@@ -98,6 +99,16 @@ async def test_abandoning_ends_a_batch_that_waits_for_another_try(embedded: str)
         await abandon_producer(producer, KafkaConnectionError("given up"))
         with pytest.raises(KafkaConnectionError, match="given up"):
             await delivery
+
+
+async def test_cutting_ends_the_sender_and_the_connections_without_waiting(embedded: str) -> None:
+    async with idempotent(embedded) as producer:
+        task = sender_task(producer)
+        assert task is not None
+        cut_producer(producer)
+        assert not has_live_connection(producer.client)
+        await asyncio.wait([task])
+        assert not has_live_connection(producer.client)
 
 
 async def test_abandoning_ends_a_start_that_hangs() -> None:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 import pytest
 
 from gateway.demo.broker import EmbeddedBroker
-from gateway.errors import BROKER_TIMEOUT, BROKER_UNREACHABLE, RECORD_TOO_LARGE, Fault
+from gateway.errors import BROKER_TIMEOUT, BROKER_UNREACHABLE, Fault
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.producer import SupervisedProducer
 from gateway.kafka.record import Acknowledged, OutgoingRecord
-from tests.doubles.kafka_topic import create, records, topic_name
+from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.tcp_proxy import TcpProxy
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 def outgoing(topic: str, value: bytes) -> OutgoingRecord:
-    return OutgoingRecord("svc", topic, b"key", value, ())
+    return OutgoingRecord("e", "svc", topic, b"key", value, ())
 
 
 def silence(broker: EmbeddedBroker) -> None:
@@ -166,19 +166,3 @@ async def test_no_acknowledgement_is_false_while_the_broker_is_killed_and_comes_
         assert [place[1:] for place in places if place[0] == value] == [
             (sent.partition, sent.offset)
         ]
-
-
-async def test_a_gap_in_the_sequence_is_healed_by_a_new_producer(
-    apache: str, events: RecordedEvents
-) -> None:
-    topic = topic_name("gap")
-    await create(apache, topic, {"max.message.bytes": "1000"})
-    async with connected(apache, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
-        with pytest.raises(Fault) as caught:
-            await supervised.send(outgoing(topic, bytes(5000)))
-        await supervised.send(outgoing(topic, b"after"))
-        found = await records(apache, topic)
-    assert (caught.value.cause, caught.value.may_have_been_sent) == (RECORD_TOO_LARGE, False)
-    assert [record.value for record in found] == [b"before", b"after"]
-    assert events.restarts == 1

@@ -23,7 +23,7 @@ HEADERS = (("ce_id", b"1"), ("plain", "中文".encode()), ("empty", b""), ("ce_i
 
 
 def outgoing(topic: str, value: bytes, key: bytes | None = None) -> OutgoingRecord:
-    return OutgoingRecord("svc", topic, key, value, HEADERS)
+    return OutgoingRecord("e", "svc", topic, key, value, HEADERS)
 
 
 async def test_an_acknowledgement_names_where_the_record_is(

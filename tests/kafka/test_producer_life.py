@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka.structs import RecordMetadata, TopicPartition
 
-from gateway.errors import TOPIC_UNKNOWN, Fault
+from gateway.errors import RECORD_TOO_LARGE, TOPIC_UNKNOWN, Fault
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.producer_life import MAX_REQUEST_SIZE, OutOfSequence, ProducerLife, known_offset
 from gateway.kafka.record import OutgoingRecord
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 def outgoing(topic: str, value: bytes) -> OutgoingRecord:
-    return OutgoingRecord("svc", topic, b"key", value, ())
+    return OutgoingRecord("e", "svc", topic, b"key", value, ())
 
 
 @asynccontextmanager
@@ -31,15 +31,26 @@ async def life(bootstrap: str) -> AsyncIterator[ProducerLife]:
         await begun.end(0.0)
 
 
-async def test_the_largest_record_is_one_that_an_untouched_broker_takes(bootstrap: str) -> None:
+async def test_what_no_topic_takes_harms_nothing(bootstrap: str) -> None:
     topic = topic_name("largest")
     async with life(bootstrap) as producer:
-        room = MAX_REQUEST_SIZE - 100
-        acknowledged = await producer.deliver(outgoing(topic, bytes(room)))
-        with pytest.raises(Fault):
+        with pytest.raises(Fault) as caught:
             await producer.deliver(outgoing(topic, bytes(MAX_REQUEST_SIZE)))
         assert not producer.unfit.is_set()
-    assert acknowledged.offset == 0
+        assert (await producer.deliver(outgoing(topic, b"after"))).offset == 0
+    assert (caught.value.cause, caught.value.may_have_been_sent) == (RECORD_TOO_LARGE, False)
+
+
+async def test_a_record_may_be_a_batch_of_its_own(bootstrap: str) -> None:
+    topic = topic_name("alone")
+    async with life(bootstrap) as producer:
+        sending = [
+            asyncio.create_task(producer.deliver(outgoing(topic, b"%d" % n), alone=n % 2 == 0))
+            for n in range(20)
+        ]
+        sent = await asyncio.gather(*sending)
+    found = {record.offset: record.value for record in await records(bootstrap, topic)}
+    assert [found[place.offset or 0] for place in sent] == [b"%d" % n for n in range(20)]
 
 
 async def test_after_a_refused_record_the_sequence_has_a_gap(apache: str) -> None:

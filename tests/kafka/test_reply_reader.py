@@ -2,13 +2,21 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
+from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.demo.broker import EmbeddedBroker
 from gateway.kafka.connection import KafkaConnection
-from gateway.kafka.reply_reader import AWAY, MISSING, NOT_WANTED, NOT_YET, ReplyReader
+from gateway.kafka.reply_reader import (
+    AWAY,
+    MISSING,
+    NOT_WANTED,
+    NOT_YET,
+    OVERLAP,
+    ReplyReader,
+)
 from tests.doubles.kafka_topic import (
     create,
     partitions,
@@ -53,11 +61,15 @@ async def taken() -> Taken:
 
 @asynccontextmanager
 async def reading(
-    bootstrap: str, events: RecordedEvents, taken: Taken, *topics: str
+    bootstrap: str,
+    events: RecordedEvents,
+    taken: Taken,
+    *topics: str,
+    since: datetime | None = None,
 ) -> AsyncIterator[ReplyReader]:
     reader = ReplyReader(KafkaConnection(bootstrap), events, taken.take, quiet=0.5)
     reader.want(frozenset(topics))
-    reader.start()
+    reader.start(since)
     try:
         for topic in topics:
             await ready(events, topic)
@@ -68,6 +80,14 @@ async def reading(
 
 async def ready(events: RecordedEvents, topic: str, *, up: bool = True) -> None:
     await events.until(lambda happened: happened.positions.get(topic) is up)
+
+
+async def read_until(reader: ReplyReader, goal: datetime) -> datetime:
+    """Wait until everything before `goal` is read, and return until when everything is."""
+    async with asyncio.timeout(20):
+        while (until := reader.read_until()) is None or until < goal:  # noqa: ASYNC110  # a plain value, as its caller has it
+            await asyncio.sleep(0.05)
+    return until
 
 
 async def test_without_topics_it_connects_to_nothing_and_closes_at_once(
@@ -162,10 +182,109 @@ async def test_a_record_that_cannot_be_decoded_stops_neither_its_topic_nor_other
         for number in range(20):
             await department.send_and_wait(other, b"%d" % number)
         await events.until(lambda happened: happened.fates == [("-", "malformed")])
-        await ready(events, poisoned)
         await department.send_and_wait(poisoned, b"after", partition=0)
         values = await taken.values(21)
     assert set(values) == {b"after", *(b"%d" % number for number in range(20))}
+
+
+async def test_what_stands_around_a_record_that_cannot_be_decoded_is_read(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    topic = topic_name("around")
+    await partitions(bootstrap, topic)
+    began = datetime.now(UTC)
+    async with writer(bootstrap) as department:
+        await department.send_and_wait(topic, b"before", partition=0)
+        await write_unreadable(bootstrap, topic)
+        for number in range(7):
+            await department.send_and_wait(topic, b"%d" % number, partition=0)
+    async with reading(bootstrap, events, taken, topic, since=began):
+        values = await taken.values(8)
+    assert values == [b"before", *(b"%d" % number for number in range(7))]
+    assert events.fates == [("-", "malformed")]
+
+
+async def test_from_a_time_back_it_reads_in_order_what_was_written_since(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    topic = topic_name("since")
+    await partitions(bootstrap, topic)
+    since = datetime.now(UTC)
+    old = int((since - OVERLAP - timedelta(seconds=1)).timestamp() * 1000)
+    async with writer(bootstrap) as department:
+        for _ in range(3):
+            await department.send_and_wait(topic, b"old", partition=0, timestamp_ms=old)
+        for number in range(3):
+            await department.send_and_wait(topic, b"%d" % number, partition=0)
+        async with reading(bootstrap, events, taken, topic, since=since):
+            await department.send_and_wait(topic, b"3", partition=0)
+            assert await taken.values(4) == [b"0", b"1", b"2", b"3"]
+
+
+async def test_a_topic_whose_records_are_all_older_is_read_from_its_end(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    topic = topic_name("older")
+    since = datetime.now(UTC)
+    old = int((since - OVERLAP - timedelta(days=1)).timestamp() * 1000)
+    async with writer(bootstrap) as department:
+        await department.send_and_wait(topic, b"old", partition=0, timestamp_ms=old)
+        async with reading(bootstrap, events, taken, topic, since=since):
+            await department.send_and_wait(topic, b"new", partition=0)
+            assert await taken.values(1) == [b"new"]
+
+
+async def test_a_topic_that_is_wanted_again_goes_on_where_it_was(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    stays, again = topic_name("stays"), topic_name("again")
+    for topic in (stays, again):
+        await partitions(bootstrap, topic)
+    async with reading(bootstrap, events, taken, stays, again) as reader:
+        reader.want(frozenset({stays}))
+        await write(bootstrap, again, b"meanwhile", [])
+        reader.want(frozenset({stays, again}))
+        assert await taken.values(1) == [b"meanwhile"]
+
+
+async def test_a_topic_that_a_reload_brings_may_be_read_from_a_time_back(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    stays, comes = topic_name("stays"), topic_name("comes")
+    await partitions(bootstrap, stays)
+    since = datetime.now(UTC)
+    await partitions(bootstrap, comes)
+    await write(bootstrap, comes, b"before", [])
+    async with reading(bootstrap, events, taken, stays) as reader:
+        reader.want(frozenset({stays, comes}), since)
+        assert await taken.values(1) == [b"before"]
+
+
+async def test_it_knows_until_when_it_has_read_everything(
+    bootstrap: str, events: RecordedEvents, taken: Taken
+) -> None:
+    topic = topic_name("until")
+    await partitions(bootstrap, topic)
+    since = datetime.now(UTC) - timedelta(hours=1)
+    await write(bootstrap, topic, b"1", [])
+    written = datetime.now(UTC)
+    async with reading(bootstrap, events, taken, topic, since=since) as reader:
+        await taken.values(1)
+        assert await read_until(reader, written) <= datetime.now(UTC)
+
+
+async def test_the_mark_of_a_transaction_at_the_end_counts_as_read(
+    apache: str, events: RecordedEvents, taken: Taken
+) -> None:
+    topic = topic_name("marked")
+    await create(apache, topic, {})
+    async with (
+        reading(apache, events, taken, topic) as reader,
+        writer(apache, transactional_id=topic) as department,
+    ):
+        async with department.transaction():
+            await department.send_and_wait(topic, b"kept")
+        await read_until(reader, datetime.now(UTC))
 
 
 async def test_a_reply_that_was_taken_back_is_not_read(
@@ -193,6 +312,9 @@ async def test_it_says_when_the_brokers_do_not_answer(events: RecordedEvents, ta
             await broker.kill()
             await ready(events, topic, up=False)
             assert reader.obstacles() == {topic: AWAY}
+            until = reader.read_until()
+            assert until is not None
+            assert until <= datetime.now(UTC)
 
 
 async def test_it_reads_on_where_it_was_when_the_brokers_come_back(

@@ -97,7 +97,7 @@ async def test_records_are_sent_with_a_password(
     connection = with_password(secured, folder, sasl_mechanism=mechanism)
     async with producing(connection, events) as producer:
         await events.until_connected()
-        await producer.send(OutgoingRecord("svc", topic_name("sasl"), None, b"", ()))
+        await producer.send(OutgoingRecord("e", "svc", topic_name("sasl"), None, b"", ()))
 
 
 async def test_records_are_sent_with_a_client_certificate(
@@ -112,7 +112,7 @@ async def test_records_are_sent_with_a_client_certificate(
     )
     async with producing(connection, events) as producer:
         await events.until_connected()
-        await producer.send(OutgoingRecord("svc", topic_name("tls"), None, b"", ()))
+        await producer.send(OutgoingRecord("e", "svc", topic_name("tls"), None, b"", ()))
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
@@ -153,9 +153,9 @@ async def test_a_topic_that_may_not_be_written_is_refused_and_harms_no_other(
         await events.until_connected()
         for _ in range(3):
             with pytest.raises(Fault) as caught:
-                await producer.send(OutgoingRecord("svc", denied, None, b"", ()))
+                await producer.send(OutgoingRecord("e", "svc", denied, None, b"", ()))
             assert (caught.value.cause, caught.value.may_have_been_sent) == (BROKER_REFUSED, False)
-            await producer.send(OutgoingRecord("svc", allowed, None, b"", ()))
+            await producer.send(OutgoingRecord("e", "svc", allowed, None, b"", ()))
     assert events.restarts == 0
 
 

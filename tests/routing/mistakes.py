@@ -8,11 +8,14 @@ from typing import Final, NamedTuple
 
 from tests.routing.files import GOOD, changed
 
-__all__ = ["ELSEWHERE", "MISTAKES", "Mistake"]
+__all__ = ["ELSEWHERE", "FILES", "MISTAKES", "Mistake"]
 
 
 class Mistake(NamedTuple):
-    """`old` becomes `new`; the problem stands at `line`:`column` and is confined to `service`."""
+    """`old` becomes `new`; the problem stands at `line`:`column` of `file`.
+
+    It is confined to `service`.
+    """
 
     code: str
     old: str
@@ -22,6 +25,7 @@ class Mistake(NamedTuple):
     path: str = ""
     suggestion: str | None = None
     service: str | None = None
+    file: str = "routes.yaml"
 
     @property
     def text(self) -> str:
@@ -32,11 +36,39 @@ PAYMENT: Final = 'services["edu.payment"]'
 CARD: Final = 'services["hrss.card"]'
 PENSION: Final = 'services["hrss.pension"]'
 
+FILES: Final = {
+    "folder/good.json": b'{"type": "object", "properties": {"name": {"$ref": "#/$defs/a"}}, "$defs": {"a": {}}}',
+    "folder/comma.json": b'{\n  "type": "object",\n}\n',
+    "folder/type.json": b'{\n  "properties": {"age": {\n    "type": "nubmer"}}\n}\n',
+    "folder/draft.json": b'{"$schema": "http://json-schema.org/draft-07/schema#"}',
+    "folder/away.json": b'{\n  "properties": {"a": {"$ref": "other.json"}}}',
+    "folder/large.json": b'{"title": "' + b"x" * (1 << 20) + b'"}',
+}
+"""Files that stand beside the routes file; `folder` is a folder."""
+
 
 def _in_payment(
     code: str, old: str, new: str, place: tuple[int, int], path: str, suggestion: str | None = None
 ) -> Mistake:
     return Mistake(code, old, new, *place, f"{PAYMENT}{path}", suggestion, "edu.payment")
+
+
+def _in_channel(
+    code: str, old: str, new: str, place: tuple[int, int], path: str, suggestion: str | None = None
+) -> Mistake:
+    """A mistake in what stands behind the rate of the channel `app`, or in its list of readers."""
+    new = new.replace("SECRET", "env:APP_SIGNS")
+    return Mistake(code, old, new, *place, f"channels.app.{path}", suggestion)
+
+
+def _in_pension(
+    code: str, new: str, place: tuple[int, int], path: str, suggestion: str | None = None
+) -> Mistake:
+    """A mistake in what stands behind the topic for replies."""
+    old = "reply_topic: pension.replies"
+    return Mistake(
+        code, old, f"{old}, {new}", *place, f"{PENSION}{path}", suggestion, "hrss.pension"
+    )
 
 
 def _in_card(
@@ -72,6 +104,9 @@ BYTES_AND_YAML: Final = (
     Mistake("bracket_not_closed", "[GET, POST]", "[GET, POST", 12, 14, f"{PAYMENT}.methods"),
     Mistake("bracket_not_closed", "weight: 2}]", "weight: 2]", 18, 42, f"{PAYMENT}.http.endpoints"),
     Mistake("bracket_not_closed", "kafka: {topic: card", "kafka: {{topic: card", 24, 12, f"{CARD}.kafka"),
+    Mistake("quotes_needed", "reply_topic: pension.replies", "reply_topic: p.{instance}", 28, 55, f"{PENSION}.kafka", '"p.{instance}"'),
+    Mistake("quotes_needed", "path: /api/v2", "path: {version}/api", 19, 13, f"{PAYMENT}.http", '"{version}/api"'),
+    Mistake("quotes_needed", "[env:APP_KEY]", "[made-{up}]", 6, 27, "channels.app.keys"),
     Mistake("too_deep", "[GET, POST]", "[" * 20, 12, 27, f"{PAYMENT}.methods" + "[0]" * 13),
     Mistake("multiple_documents", "", GOOD + "---\nversion: 1\n", 29, 1),
     Mistake("multiple_documents", "", GOOD + "...\n# and then\n  title: a\n", 31, 3),
@@ -222,7 +257,98 @@ RELATIONS: Final = (
     Mistake("include_itself", "", GOOD + "include: [routes.yaml]\n", 29, 11, "include[0]"),
 )  # fmt: skip
 
-MISTAKES: Final = (*BYTES_AND_YAML, *KEYS_AND_TYPES, *VALUES, *RELATIONS)
+P: Final = 72
+"""Where the part behind the topic for replies begins."""
+
+
+def _card_schema(code: str, name: str, suggestion: str | None = None) -> Mistake:
+    new = f"    schema: {{request: {name}}}\n    kafka: {{topic: card"
+    place, path = (24, 23), ".schema.request"
+    return _in_card(code, "    kafka: {topic: card", new, place, path, suggestion)
+
+
+def _card_schema_file(code: str, name: str, line: int, column: int) -> Mistake:
+    mistake = _card_schema(code, f"folder/{name}")
+    return mistake._replace(line=line, column=column, file=f"folder/{name}")
+
+
+KAFKA: Final = (
+    _in_card("unknown_value", "mode: accept", "mode: evnt", (24, 32), ".kafka.mode", "event"),
+    _in_card("reply_topic_refused", "mode: accept", "mode: event, reply_topic: r", (24, 39), ".kafka.reply_topic"),
+    _in_card("max_waits_refused", "mode: accept", "mode: accept, max_waits: 5", (24, 40), ".kafka.max_waits"),
+    _in_pension("out_of_range", "max_waits: 0", (28, P + 11), ".kafka.max_waits"),
+    _in_pension("unknown_value", "profile: sprig", (28, P + 9), ".kafka.profile", "spring"),
+    _in_pension("unknown_value", "durability: jurnal", (28, P + 12), ".kafka.durability", "journal"),
+    _in_pension("bad_duration", "spill_after: 500 ms", (28, P + 13), ".kafka.spill_after", "500ms"),
+    _in_pension("spill_after_too_long", "spill_after: 30s", (28, P + 13), ".kafka.spill_after"),
+    _in_card("spill_after_too_long", "    kafka: {topic: card", "    timeout: 1s\n    kafka: {spill_after: 2s, topic: card", (25, 26), ".kafka.spill_after"),
+    Mistake("bad_reply_topic", "reply_topic: pension.replies", 'reply_topic: "a.${instance}"', 28, 55, f"{PENSION}.kafka.reply_topic", "a.{instance}", "hrss.pension"),
+    Mistake("bad_reply_topic", "reply_topic: pension.replies", 'reply_topic: "a.{host}"', 28, 55, f"{PENSION}.kafka.reply_topic", None, "hrss.pension"),
+    Mistake("bad_reply_topic", "reply_topic: pension.replies", 'reply_topic: "{instance}.{instance}"', 28, 55, f"{PENSION}.kafka.reply_topic", None, "hrss.pension"),
+    _in_pension("status_topic_same", "status_topic: pension", (28, P), ".kafka.status_topic"),
+    _in_pension("bad_topic", "status_topic: a/b", (28, P + 14), ".kafka.status_topic", "a.b"),
+    _in_card("status_topic_refused", "mode: accept", "mode: event, status_topic: s", (24, 39), ".kafka.status_topic"),
+    _in_pension("state_map_without_topic", "state_map: {ok: closed}", (28, P), ".kafka.state_map"),
+    _in_pension("unknown_value", "status_topic: s, state_map: {ok: acepted}", (28, P + 33), ".kafka.state_map.ok", "accepted"),
+    _in_pension("unknown_value", "status_topic: s, state_map: {ok: published}", (28, P + 33), ".kafka.state_map.ok"),
+    _in_pension("quotes_needed", "status_topic: s, state_map: {no: closed}", (28, P + 29), ".kafka.state_map.no", '"no"'),
+    _in_pension("quotes_needed", "status_topic: s, state_map: {03: closed}", (28, P + 29), '.kafka.state_map["03"]', '"03"'),
+    _in_pension("duplicate_key", 'status_topic: s, state_map: {3: closed, "3": closed}', (28, P + 40), '.kafka.state_map["3"]'),
+    _in_pension("bad_text", "status_topic: s, state_map: {' ': closed}", (28, P + 29), '.kafka.state_map[" "]'),
+    _in_pension("empty_value", "status_topic: s, state_map: {}", (28, P + 28), ".kafka.state_map"),
+    _in_pension("wrong_type", "status_topic: s, state_map: [closed]", (28, P + 28), ".kafka.state_map"),
+    _in_card("unknown_value", "    kafka: {topic: card", "    idempotency: requierd\n    kafka: {topic: card", (24, 18), ".idempotency", "required"),
+    _in_card("unknown_value", "    kafka: {topic: card", "    repeat: joins\n    kafka: {topic: card", (24, 13), ".repeat", "join"),
+    _in_payment("join_over_http", "timeout: 3s", "idempotency: optional\n    repeat: join", (14, 5), ".repeat", "repeat: conflict"),
+    _in_payment("join_over_http", "timeout: 3s", "repeat: join", (13, 5), ".repeat", "repeat: conflict"),
+    _in_payment("repeat_without_idempotency", "timeout: 3s", "repeat: conflict", (13, 5), ".repeat"),
+    _in_card("repeat_without_idempotency", "    kafka: {topic: card", '    idempotency: "off"\n    repeat: join\n    kafka: {topic: card', (25, 5), ".repeat"),
+)  # fmt: skip
+
+SCHEMAS: Final = (
+    _in_payment("schema_over_http", "timeout: 3s", "schema: {request: folder/good.json}", (13, 5), ".schema"),
+    _in_card("reply_schema_refused", "    kafka: {topic: card", "    schema: {reply: folder/good.json}\n    kafka: {topic: card", (24, 14), ".schema.reply"),
+    _in_card("empty_value", "    kafka: {topic: card", "    schema: {}\n    kafka: {topic: card", (24, 5), ".schema"),
+    _in_card("unknown_key", "    kafka: {topic: card", "    schema: {request: folder/good.json, replay: folder/good.json}\n    kafka: {topic: card", (24, 41), ".schema.replay", "reply"),
+    _card_schema("bad_include", '"folder\\\\good.json"', "folder/good.json"),
+    _card_schema("schema_outside", "../good.json"),
+    _card_schema("schema_outside", "/etc/good.json"),
+    _card_schema("schema_outside", "folder/../../good.json"),
+    _card_schema("schema_missing", "folder/god.json", "folder/good.json"),
+    _card_schema("schema_missing", "none/good.json"),
+    _card_schema("schema_unreadable", "folder"),
+    _card_schema("schema_too_large", "folder/large.json"),
+    _card_schema_file("schema_not_json", "comma.json", 3, 1),
+    _card_schema_file("schema_invalid", "type.json", 3, 13),
+    _card_schema_file("schema_draft", "draft.json", 1, 13),
+    _card_schema_file("schema_reference", "away.json", 2, 32),
+)  # fmt: skip
+
+CALLBACKS: Final = (
+    _in_channel("missing_key", "rate: 20/s", "rate: 20/s, callback: {url: https://a.example/x}", (6, 70), "callback.secret"),
+    _in_channel("literal_secret", "rate: 20/s", "rate: 20/s, callback: {url: https://a.example/x, secret: made-up}", (6, 115), "callback.secret", "env:APP_CALLBACK_SECRET"),
+    _in_channel("bad_callback_url", "rate: 20/s", "rate: 20/s, callback: {url: a.example/x, secret: SECRET}", (6, 86), "callback.url", "https://a.example/x"),
+    _in_channel("bad_callback_url", "rate: 20/s", "rate: 20/s, callback: {url: https://a.example:0/x, secret: SECRET}", (6, 86), "callback.url"),
+    _in_channel("callback_credentials", "rate: 20/s", "rate: 20/s, callback: {url: https://u:made-up@a.example/x, secret: SECRET}", (6, 86), "callback.url"),
+    _in_channel("callback_credentials", "rate: 20/s", "rate: 20/s, callback: {url: https://a.example/x?token=made-up, secret: SECRET}", (6, 86), "callback.url"),
+    _in_channel("callback_not_https", "rate: 20/s", "rate: 20/s, callback: {url: http://a.example/x, secret: SECRET}", (6, 81), "callback.url"),
+    _in_channel("callback_internal", "rate: 20/s", "rate: 20/s, callback: {url: https://10.1.2.3/x, secret: SECRET}", (6, 81), "callback.url"),
+    _in_channel("callback_internal", "rate: 20/s", "rate: 20/s, callback: {url: http://localhost:8080, secret: SECRET, internal: false}", (6, 81), "callback.url"),
+    _in_channel("unknown_channel", "rate: 20/s", "rate: 20/s, case_readers: [medai]", (6, 85), "case_readers[0]", "media"),
+    _in_channel("unknown_channel", "rate: 20/s", "rate: 20/s, case_readers: [nobody]", (6, 85), "case_readers[0]"),
+    _in_channel("case_reader_itself", "rate: 20/s", "rate: 20/s, case_readers: [media, app]", (6, 92), "case_readers[1]"),
+    _in_channel("duplicate_item", "rate: 20/s", "rate: 20/s, case_readers: [media, media]", (6, 92), "case_readers[1]"),
+)  # fmt: skip
+
+MISTAKES: Final = (
+    *BYTES_AND_YAML,
+    *KEYS_AND_TYPES,
+    *VALUES,
+    *RELATIONS,
+    *KAFKA,
+    *SCHEMAS,
+    *CALLBACKS,
+)
 
 ELSEWHERE: Final = {
     "unreadable": "tests/routing/test_sources.py",
@@ -232,6 +358,7 @@ ELSEWHERE: Final = {
     "include_nested": "tests/routing/test_loader.py",
     "secret_absent": "tests/routing/test_secrets.py",
     "secret_unusable": "tests/routing/test_secrets.py",
+    "callback_secret_unusable": "tests/routing/test_secrets.py",
     "secret_not_unique": "tests/routing/test_secrets.py",
     "too_many_problems": "tests/routing/test_reading.py",
 }

@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
-from gateway.routing.file_format import DEFAULT_RATE, FILE
+from gateway.routing.channel_format import DEFAULT_RATE
+from gateway.routing.file_format import FILE
 from gateway.routing.model import (
     Breaker,
     Department,

@@ -17,11 +17,13 @@ from gateway.routing.model import (
     Ejection,
     Endpoint,
     HttpBackend,
+    Idempotency,
     KafkaBackend,
     KafkaMode,
     KeyRule,
     KeySource,
     Rate,
+    Repeat,
     Retry,
     RetryBudget,
     SecretKind,
@@ -66,6 +68,7 @@ def test_a_good_file_says_what_is_written(tmp_path: Path) -> None:
         retry=Retry(3, idempotent=True),
         retry_budget=RetryBudget(0.1, 20.0, 4),
         breaker=Breaker(0.25, 10, 5.0, 1.0),
+        repeat=Repeat.CONFLICT,
     )
     assert loaded.routes.services["hrss.pension"].kafka == KafkaBackend(
         "pension", KafkaMode.REPLY, KeyRule(KeySource.QUERY, "subject"), "pension.replies"
@@ -77,7 +80,9 @@ def test_what_is_not_written_has_the_default(tmp_path: Path) -> None:
 
     assert routes is not None
     kafka = routes.services["hrss.card"].kafka
-    assert routes.services["hrss.card"] == Service("hrss.card", "补换卡", "hrss", kafka=kafka)
+    assert routes.services["hrss.card"] == Service(
+        "hrss.card", "补换卡", "hrss", kafka=kafka, idempotency=Idempotency.OPTIONAL
+    )
     assert routes.channels["app"].burst == 20
     assert routes.departments["hrss"] == Department("hrss", "人社局")
 

@@ -8,7 +8,7 @@ import pytest
 
 from gateway.routing import notations
 from gateway.routing.model import UNLIMITED, Endpoint, KeyRule, KeySource, Rate
-from gateway.routing.notations import Refused
+from gateway.routing.notations import Refused, is_internal
 
 if TYPE_CHECKING:
     import re
@@ -315,3 +315,24 @@ def test_other_texts_are(text: str) -> None:
 
 def test_full_width_and_curly_signs_become_plain() -> None:
     assert notations.half_width("“３ｓ”") == "3s"
+
+
+@pytest.mark.parametrize(
+    ("host", "internal"),
+    [
+        ("localhost", True),
+        ("a.localhost", True),
+        ("printer.local", True),
+        ("LOCALHOST.", True),
+        ("10.0.0.1", True),
+        ("169.254.169.254", True),
+        ("::1", True),
+        ("fd00::1", True),
+        (None, False),
+        ("8.8.8.8", False),
+        ("app.example", False),
+        ("localhost.example", False),
+    ],
+)
+def test_an_internal_host_is_known_by_its_name(host: str | None, internal: bool) -> None:  # noqa: FBT001  # a table's column
+    assert is_internal(host) is internal

@@ -4,27 +4,37 @@ from __future__ import annotations
 
 from pathlib import Path
 from string import Formatter
+from typing import TYPE_CHECKING
 
 import pytest
 
 from gateway.routing.problem_codes import PROBLEM_CODES, ProblemCode
-from tests.routing.files import load
-from tests.routing.mistakes import ELSEWHERE, MISTAKES, Mistake
+from tests.routing.files import load, write
+from tests.routing.mistakes import ELSEWHERE, FILES, MISTAKES, Mistake
+
+if TYPE_CHECKING:
+    from gateway.routing.loader import Loaded
 
 ROOT = Path(__file__).parent.parent.parent
+
+
+def load_beside_files(folder: Path, text: str) -> Loaded:
+    for name, data in FILES.items():
+        write(folder, data, name)
+    return load(folder, text)
 
 
 @pytest.mark.parametrize(
     "mistake", MISTAKES, ids=lambda mistake: f"{mistake.code}:{mistake.new[-30:]!a}"
 )
 def test_one_mistake_gives_one_problem_at_its_place(mistake: Mistake, tmp_path: Path) -> None:
-    (tmp_path / "folder").mkdir()
+    loaded = load_beside_files(tmp_path, mistake.text)
 
-    loaded = load(tmp_path, mistake.text)
-
-    found = [(p.code, p.line, p.column, p.path, p.suggestion, p.service) for p in loaded.problems]
-    code, _, _, *place = mistake
-    assert found == [(code, *place)]
+    found = [
+        (p.code, p.line, p.column, p.path, p.suggestion, p.service, p.file) for p in loaded.problems
+    ]
+    code, _, _, *place, file = mistake
+    assert found == [(code, *place, str(tmp_path / file))]
 
 
 @pytest.mark.parametrize(
@@ -33,9 +43,7 @@ def test_one_mistake_gives_one_problem_at_its_place(mistake: Mistake, tmp_path: 
 def test_only_a_mistake_inside_one_service_lets_the_rest_apply(
     mistake: Mistake, tmp_path: Path
 ) -> None:
-    (tmp_path / "folder").mkdir()
-
-    loaded = load(tmp_path, mistake.text)
+    loaded = load_beside_files(tmp_path, mistake.text)
 
     assert (loaded.routes is not None) == (mistake.service is not None)
     if loaded.routes is not None:

@@ -23,6 +23,9 @@ NOT_SAID = {
     "tag", "merge_key",
     "bad_number", "out_of_range", "quotes_needed", "bad_boolean", "bad_endpoint", "bad_version",
     "bad_key_rule",
+    "spill_after_too_long", "status_topic_same", "unknown_channel", "case_reader_itself",
+    "callback_internal", "schema_outside", "schema_missing", "schema_unreadable",
+    "schema_too_large", "schema_not_json", "schema_draft", "schema_invalid", "schema_reference",
 }  # fmt: skip
 """Mistakes that a schema sees in part or not at all: they are the loader's."""
 

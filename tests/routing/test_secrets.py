@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from base64 import b64encode
 from typing import TYPE_CHECKING
 
 from gateway.routing.loader import SecretPlace
@@ -64,3 +65,28 @@ def test_two_references_with_one_value_cannot_tell_channels_apart(tmp_path: Path
     assert codes(resolved) == [("secret_not_unique", 7, "channels.media.keys[0]")]
     assert "routes.yaml:6:27" in resolved.problems[0].message
     assert "made-up-1" not in repr(resolved.problems)
+
+
+SIGNS = SecretRef(SecretKind.ENV, "APP_SIGNS")
+PLACE = SecretPlace("routes.yaml", 6, 90, ("channels", "app", "callback", "secret"))
+
+
+def resolve_signing(folder: Path, value: str) -> Resolved:
+    return resolve_secrets({SIGNS: PLACE}, {"APP_SIGNS": value}, read_bounded, folder)
+
+
+def test_what_signs_callbacks_is_resolved_as_keys_are(tmp_path: Path) -> None:
+    for length in (24, 32, 64):
+        value = "whsec_" + b64encode(b"x" * length).decode()
+        assert resolve_signing(tmp_path, value) == ({SIGNS: value}, ())
+    assert resolve_signing(tmp_path, "x" * 24).problems == ()
+
+
+def test_what_cannot_sign_callbacks_is_refused_and_not_shown(tmp_path: Path) -> None:
+    short, long = (b64encode(b"x" * length).decode() for length in (23, 65))
+    for value in ("made-up", f"whsec_{short}", f"whsec_{long}", "whsec_not-base64-at-all-made-up"):
+        resolved = resolve_signing(tmp_path, value)
+
+        assert [problem.code for problem in resolved.problems] == ["callback_secret_unusable"]
+        assert resolved.values == {}
+        assert value not in repr(resolved.problems)

@@ -10,6 +10,7 @@ import pytest
 from gateway.telemetry.exposition import Exposition
 from gateway.telemetry.families import FAMILIES
 from gateway.telemetry.metrics import Gauges, Metrics
+from gateway.telemetry.spool_meter import SpoolReading
 from tests.telemetry.scrapes import OPENMETRICS, families_of, samples
 
 TEXT = "text/plain; version=0.0.4; charset=utf-8"
@@ -31,6 +32,18 @@ def busy() -> Metrics:
     meter.retried("made")
     metrics.service("hrss.pension-query", "kafka")
     metrics.kafka.produced("hrss.pension-query", 0.002)
+    metrics.kafka.waited("hrss.pension-query", 0.5)
+    metrics.spool.spooled("hrss.pension-query", "late")
+    metrics.cases.counted({("hrss.pension-query", "answered"): 2})
+    metrics.cases.transition("hrss.pension-query", "answered")
+    metrics.cases.rejected("hrss.pension-query", "stale")
+    metrics.cases.expired("hrss.pension-query")
+    metrics.cases.store_up(up=True)
+    metrics.cases.store_duration("insert", 0.001)
+    metrics.cases.read("sufuban", "found")
+    metrics.cases.repeated("hrss.pension-query", "first")
+    metrics.cases.callback("sufuban", "delivered")
+    metrics.cases.dead_letter("hrss.pension-query", "expired")
     metrics.unknown.finished("-", "credentials_missing", 0.0001, None)
     metrics.rate_limited("sufuban")
     metrics.routes_loaded("sha256:1a2b", 1_000_000.0)
@@ -40,8 +53,13 @@ def busy() -> Metrics:
             in_flight={"xishan-edu": lambda: 1},
             breakers={"edu.payment": lambda: 1},
             endpoints={("edu.payment", "http://10.0.0.1:80"): lambda: True},
-            services=[("edu.payment", "xishan-edu", "http")],
+            services=[
+                ("edu.payment", "xishan-edu", "http"),
+                ("hrss.pension-query", "wuxi-hrss", "kafka"),
+            ],
             reply_topics=frozenset({"hrss.pension.replies"}),
+            waits={"hrss.pension-query": lambda: 2},
+            spool=lambda: SpoolReading(up=True, records=1, size=2, limit=3, age=4.0),
         )
     )
     return metrics

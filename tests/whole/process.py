@@ -6,6 +6,7 @@ import asyncio
 import json
 import os
 import sys
+import tempfile
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -77,10 +78,20 @@ async def gateway_process(
     All its lines have been read when the context is left. `python` are the interpreter's own
     options.
     """
+    with tempfile.TemporaryDirectory(prefix="gateway-") as folder:
+        data = () if "--data" in arguments else ("--data", f"{folder}/data")
+        async with _process((*arguments, *data), python, environ or {}) as running:
+            yield running
+
+
+@asynccontextmanager
+async def _process(
+    arguments: tuple[str, ...], python: tuple[str, ...], environ: dict[str, str]
+) -> AsyncIterator[GatewayProcess]:
     inherited = {name: value for name, value in os.environ.items() if "GATEWAY" not in name}
     process = await asyncio.create_subprocess_exec(
         sys.executable, *python, "-m", "gateway", "serve", *FREE_PORTS, *arguments,
-        env={**inherited, **ENVIRON, "PYTHONPATH": str(ROOT), **(environ or {})},
+        env={**inherited, **ENVIRON, "PYTHONPATH": str(ROOT), **environ},
         stdout=asyncio.subprocess.PIPE,
         stderr=asyncio.subprocess.PIPE,
     )  # fmt: skip

@@ -96,9 +96,11 @@ async def scrape(port: int) -> Samples:
     return Samples(answer.body.decode())
 
 
-async def until_scraped(port: int, condition: Callable[[Samples], bool]) -> Samples:
-    """Scrape until the condition holds; return that scrape."""
-    return await _until(lambda: scrape(port), condition)
+async def until_scraped(
+    port: int, condition: Callable[[Samples], bool], *, patience: float = PATIENCE
+) -> Samples:
+    """Scrape until the condition holds, for at most `patience` s; return that scrape."""
+    return await _until(lambda: scrape(port), condition, patience)
 
 
 async def until_ready(port: int, *, ready: bool = True) -> Response:
@@ -121,8 +123,10 @@ async def routes_report(port: int) -> dict[str, Any]:
     return report
 
 
-async def _until(look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool]) -> Seen:
-    async with asyncio.timeout(PATIENCE):
+async def _until(
+    look: Callable[[], Awaitable[Seen]], good: Callable[[Seen], bool], patience: float = PATIENCE
+) -> Seen:
+    async with asyncio.timeout(patience):
         while True:
             seen = await look()
             if good(seen):

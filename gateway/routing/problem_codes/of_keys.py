@@ -66,8 +66,8 @@ OF_KEYS: Final[tuple[ProblemCode, ...]] = (
         "too_many_items",
         "keys: [env:A, env:B, env:C]",
         (
-            "The list has {found} items; {allowed} are allowed.",
-            "列表有 {found} 项，最多允许 {allowed} 项。",
+            "Here stand {found} items; {allowed} are allowed.",
+            "此处有 {found} 项，最多允许 {allowed} 项。",
         ),
         ("Remove some.", "请删减。"),
     ),

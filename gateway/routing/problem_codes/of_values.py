@@ -153,6 +153,42 @@ OF_VALUES: Final[tuple[ProblemCode, ...]] = (
         ),
     ),
     problem_code(
+        "bad_reply_topic",
+        "reply_topic: a.{host}",
+        (
+            "`{found}` cannot be the name of a topic for replies.",
+            "`{found}` 不能用作答复主题名。",
+        ),
+        (
+            "Use 1 to 249 of the characters A-Z a-z 0-9 . _ - and at most once `{{instance}}`"
+            " (then 200 in all, and not alone).",
+            "请用 1 至 249 个字符：A-Z a-z 0-9 . _ -，最多含一次 `{{instance}}`"
+            "（此时共不超过 200 个字符，且不能只有它）。",
+        ),
+    ),
+    problem_code(
+        "bad_callback_url",
+        "callback: {url: app.example, …}",
+        ("`{found}` is not the URL of a callback.", "`{found}` 不是合格的回调地址。"),
+        (
+            "Write scheme, host and path, such as `https://app.example/cases`.",
+            "请写协议、主机和路径，如 `https://app.example/cases`。",
+        ),
+    ),
+    problem_code(
+        "callback_credentials",
+        "callback: {url: https://user:word@app.example/cases, …}",
+        (
+            "The URL may carry credentials (they are not shown): `{found}`.",
+            "回调地址可能含有凭据（不予显示）：`{found}`。",
+        ),
+        (
+            "Leave out user, password and everything from `?`, `;` or `#` on; `secret` proves who"
+            " calls.",
+            "请去掉用户名、密码以及 `?`、`;`、`#` 之后的内容；由 `secret` 证明调用方身份。",
+        ),
+    ),
+    problem_code(
         "bad_key_rule",
         "key: X-Subject",
         (

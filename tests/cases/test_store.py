@@ -1,0 +1,439 @@
+"""What every case store does: the protocol as a specification, run on each implementation."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+import pytest
+
+from gateway.cases.case import Answer, Place, State, Verdict
+from gateway.cases.store import Callback, CaseStore, Key, StoredAnswer
+from gateway.cases.transitions import CaseEvent
+from tests.cases.samples import IDS, NOON, a_case, at
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    OpenAnother = Callable[[], Awaitable[CaseStore]]
+
+KEY = Key("app", "permit.apply", "made-up-key")
+PUBLISHED = CaseEvent(State.PUBLISHED, at(1), place=Place("permit.requests", 1, 7))
+ANSWERED = CaseEvent(State.ANSWERED, at(2), answer=Answer(200, "text/plain", b"made up \0\xff"))
+HOUR = timedelta(hours=1)
+
+
+def later() -> datetime:
+    return datetime.now(UTC) + HOUR
+
+
+def earlier() -> datetime:
+    return datetime.now(UTC) - HOUR
+
+
+# --- cases ------------------------------------------------------------------------------------
+
+
+async def test_a_case_is_found_as_it_was_inserted(store: CaseStore) -> None:
+    case = a_case(expires_at=at(60))
+    await store.insert(case)
+    assert await store.find(case.id) == case
+
+
+async def test_a_case_that_is_not_there_is_none(store: CaseStore) -> None:
+    assert await store.find(IDS.new()) is None
+    assert await store.apply(IDS.new(), PUBLISHED) is None
+
+
+async def test_inserting_again_leaves_the_case_as_it_is(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    await store.apply(case.id, PUBLISHED)
+    await asyncio.gather(store.insert(case), store.insert(a_case()))
+    found = await store.find(case.id)
+    assert found is not None
+    assert found.state is State.PUBLISHED
+    assert await store.count() == {
+        ("permit.apply", State.PUBLISHED): 1,
+        ("permit.apply", State.RECEIVED): 1,
+    }
+
+
+async def test_a_case_with_its_answer_can_be_restored(store: CaseStore) -> None:
+    case = a_case(state=State.ANSWERED)._replace(answer=ANSWERED.answer)
+    await store.insert(case)
+    assert await store.find(case.id) == case
+
+
+async def test_an_event_moves_a_case_and_returns_it(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    applied = await store.apply(case.id, PUBLISHED)
+    assert applied is not None
+    moved, verdict = applied
+    assert (moved.state, moved.offset, verdict) == (State.PUBLISHED, 7, Verdict.TAKEN)
+    assert await store.find(case.id) == moved
+
+
+async def test_an_answer_is_kept_byte_for_byte(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    await store.apply(case.id, ANSWERED)
+    await store.apply(case.id, PUBLISHED)  # writes the case again
+    found = await store.find(case.id)
+    assert found is not None
+    assert found.answer == ANSWERED.answer
+
+
+async def test_a_refused_event_is_kept(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    applied = await store.apply(case.id, CaseEvent(None, at(1), note="made-up word"))
+    assert applied is not None
+    assert applied[1] is Verdict.UNKNOWN_STATE
+    assert await store.find(case.id) == applied[0]
+
+
+async def test_what_is_asked_right_after_an_insertion_finds_it(store: CaseStore) -> None:
+    case = a_case()
+    inserted = store.insert(case)
+    applied, found = await asyncio.gather(store.apply(case.id, PUBLISHED), store.find(case.id))
+    await inserted
+    assert applied is not None
+    assert found is not None
+
+
+async def test_events_of_one_case_at_the_same_time_are_all_taken(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    words = [CaseEvent(None, at(n), note=f"word {n}") for n in range(20)]
+    await asyncio.gather(*(store.apply(case.id, event) for event in words))
+    found = await store.find(case.id)
+    assert found is not None
+    assert found.revision == 21
+
+
+async def test_who_is_cancelled_harms_nobody_else(store: CaseStore) -> None:
+    cases = [a_case() for _ in range(5)]
+    inserting = [store.insert(case) for case in cases]
+    inserting[2].cancel()
+    await asyncio.gather(*inserting, return_exceptions=True)
+    assert await store.find(cases[2].id) is not None
+    assert await store.find(cases[4].id) is not None
+
+
+async def test_cases_are_counted_by_service_and_state(store: CaseStore) -> None:
+    cases = [a_case(), a_case(), a_case(service="tax.pay")]
+    await asyncio.gather(*(store.insert(case) for case in cases))
+    await store.apply(cases[0].id, PUBLISHED)
+    assert await store.count() == {
+        ("permit.apply", State.PUBLISHED): 1,
+        ("permit.apply", State.RECEIVED): 1,
+        ("tax.pay", State.RECEIVED): 1,
+    }
+
+
+async def test_cases_outlive_a_restart(store: CaseStore, open_another: OpenAnother) -> None:
+    case = a_case()
+    await store.insert(case)
+    await store.apply(case.id, ANSWERED)
+    await store.close()
+    again = await open_another()
+    found = await again.find(case.id)
+    assert found is not None
+    assert found.answer == ANSWERED.answer
+
+
+# --- who is told ------------------------------------------------------------------------------
+
+
+async def test_a_change_is_told_and_a_repetition_is_not(store: CaseStore) -> None:
+    told: asyncio.Queue[str] = asyncio.Queue()
+    store.on_change(told.put_nowait)
+    first, second = a_case(), a_case()
+    await asyncio.gather(store.insert(first), store.insert(second))
+    await store.apply(first.id, PUBLISHED)
+    await store.apply(first.id, PUBLISHED)
+    await store.apply(second.id, PUBLISHED)
+    async with asyncio.timeout(5):
+        assert [await told.get(), await told.get()] == [first.id, second.id]
+
+
+# --- the end of a case ------------------------------------------------------------------------
+
+
+async def test_a_case_whose_time_is_up_expires_once(store: CaseStore) -> None:
+    due, not_due, without = a_case(expires_at=at(5)), a_case(expires_at=at(9)), a_case()
+    await asyncio.gather(*(store.insert(case) for case in (due, not_due, without)))
+    (expired,) = await store.expire(at(5), 10)
+    assert (expired.id, expired.state, expired.expires_at) == (due.id, State.EXPIRED, None)
+    assert await store.find(due.id) == expired
+    assert await store.expire(at(5), 10) == []
+    assert (await store.count())["permit.apply", State.EXPIRED] == 1
+
+
+async def test_an_answered_case_does_not_expire(store: CaseStore) -> None:
+    case = a_case(expires_at=at(5))
+    await store.insert(case)
+    await store.apply(case.id, ANSWERED)
+    assert await store.expire(at(60), 10) == []
+
+
+async def test_cases_expire_a_few_at_a_time_the_oldest_first(store: CaseStore) -> None:
+    cases = [a_case(expires_at=at(n)) for n in (3, 1, 2)]
+    await asyncio.gather(*(store.insert(case) for case in cases))
+    expired = await store.expire(at(60), 2)
+    assert {case.id for case in expired} == {cases[1].id, cases[2].id}
+    assert [case.id for case in await store.expire(at(60), 2)] == [cases[0].id]
+
+
+async def test_the_sweep_removes_old_cases_a_few_at_a_time(store: CaseStore) -> None:
+    cases = [a_case(accepted_at=at(n)) for n in range(5)]
+    await asyncio.gather(*(store.insert(case) for case in cases))
+    assert [await store.sweep(at(4), 3) for _ in range(3)] == [3, 1, 0]
+    assert await store.find(cases[3].id) is None
+    assert await store.find(cases[4].id) == cases[4]
+    assert await store.count() == {("permit.apply", State.RECEIVED): 1}
+
+
+async def test_a_case_that_changed_lately_is_kept(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    await store.apply(case.id, PUBLISHED._replace(at=at(100)))
+    assert await store.sweep(at(50), 10) == 0
+
+
+# --- idempotency keys of Kafka services ---------------------------------------------------------
+
+
+async def test_the_first_with_a_key_has_its_case_kept(store: CaseStore) -> None:
+    case, until = a_case(), later()
+    reservation = await store.reserve(KEY, b"body", case, until)
+    assert (reservation.first, reservation.case_id) == (True, case.id)
+    assert (reservation.fingerprint, reservation.expires_at) == (b"body", until)
+    assert await store.find(case.id) == case
+
+
+async def test_the_second_gets_the_case_of_the_first_and_what_its_body_was(
+    store: CaseStore,
+) -> None:
+    first, second, until = a_case(), a_case(), later()
+    await store.reserve(KEY, b"body", first, until)
+    reservation = await store.reserve(KEY, b"another body", second, later())
+    assert (reservation.first, reservation.case_id) == (False, first.id)
+    assert (reservation.fingerprint, reservation.expires_at) == (b"body", until)
+    assert await store.find(second.id) is None
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        KEY._replace(channel="county-app"),
+        KEY._replace(service="tax.pay"),
+        KEY._replace(value="another made-up key"),
+    ],
+)
+async def test_a_key_is_one_channel_s_for_one_service(store: CaseStore, other: Key) -> None:
+    await store.reserve(KEY, b"body", a_case(), later())
+    assert (await store.reserve(other, b"body", a_case(), later())).first
+
+
+async def test_of_many_at_the_same_time_one_is_the_first(store: CaseStore) -> None:
+    reservations = await asyncio.gather(
+        *(store.reserve(KEY, b"body", a_case(), later()) for _ in range(20))
+    )
+    assert sum(reservation.first for reservation in reservations) == 1
+    assert len({reservation.case_id for reservation in reservations}) == 1
+
+
+async def test_a_key_is_free_again_when_it_has_expired(store: CaseStore) -> None:
+    await store.reserve(KEY, b"body", a_case(), earlier())
+    assert (await store.reserve(KEY, b"another body", a_case(), later())).first
+
+
+async def test_a_released_key_is_free_and_its_case_is_gone(store: CaseStore) -> None:
+    case = a_case()
+    await store.reserve(KEY, b"body", case, later())
+    await store.release(KEY)
+    assert await store.find(case.id) is None
+    assert await store.count() == {}
+    assert (await store.reserve(KEY, b"body", a_case(), later())).first
+
+
+async def test_a_released_key_leaves_a_case_that_went_on(store: CaseStore) -> None:
+    case = a_case()
+    await store.reserve(KEY, b"body", case, later())
+    await store.apply(case.id, PUBLISHED)
+    await store.release(KEY)
+    assert await store.find(case.id) is not None
+
+
+async def test_releasing_what_nobody_holds_does_nothing(store: CaseStore) -> None:
+    await store.release(KEY)
+
+
+async def test_keys_outlive_a_restart(store: CaseStore, open_another: OpenAnother) -> None:
+    case = a_case()
+    await store.reserve(KEY, b"body", case, later())
+    await store.close()
+    again = await open_another()
+    assert (await again.reserve(KEY, b"body", a_case(), later())).case_id == case.id
+
+
+# --- idempotency keys of HTTP services ----------------------------------------------------------
+
+PAID = StoredAnswer(201, b"Content-Type: text/plain\r\n", b"made-up \0 receipt")
+
+
+async def test_the_first_holds_the_key_and_the_second_sees_it_in_flight(store: CaseStore) -> None:
+    until = later()
+    first = await store.hold(KEY, b"body", until)
+    second = await store.hold(KEY, b"another body", later())
+    assert (first.first, first.answer, first.expires_at) == (True, None, until)
+    assert (second.first, second.answer, second.expires_at) == (False, None, until)
+    assert (first.fingerprint, second.fingerprint) == (b"body", b"body")
+
+
+async def test_a_settled_key_gives_the_answer_until_its_own_expiry(store: CaseStore) -> None:
+    settled = later() + HOUR
+    await store.hold(KEY, b"body", later())
+    await store.settle(KEY, PAID, settled)
+    held = await store.hold(KEY, b"body", later())
+    assert (held.first, held.answer, held.expires_at) == (False, PAID, settled)
+
+
+async def test_a_key_settled_without_an_expiry_keeps_the_one_it_had(store: CaseStore) -> None:
+    until = later()
+    await store.hold(KEY, b"body", until)
+    await store.settle(KEY, PAID)
+    assert (await store.hold(KEY, b"body", later())).expires_at == until
+
+
+async def test_a_key_settled_without_an_answer_is_free(store: CaseStore) -> None:
+    await store.hold(KEY, b"body", later())
+    await store.settle(KEY, None)
+    assert (await store.hold(KEY, b"another body", later())).first
+
+
+async def test_a_key_that_a_dead_gateway_held_is_free_after_its_time(store: CaseStore) -> None:
+    await store.hold(KEY, b"body", earlier())
+    held = await store.hold(KEY, b"another body", later())
+    assert (held.first, held.fingerprint) == (True, b"another body")
+
+
+async def test_an_expired_answer_is_not_given_again(store: CaseStore) -> None:
+    await store.hold(KEY, b"body", later())
+    await store.settle(KEY, PAID, earlier())
+    held = await store.hold(KEY, b"body", later())
+    assert (held.first, held.answer) == (True, None)
+
+
+async def test_the_two_kinds_of_keys_do_not_meet(store: CaseStore) -> None:
+    await store.hold(KEY, b"body", later())
+    assert (await store.reserve(KEY, b"body", a_case(), later())).first
+
+
+# --- stamps and the key of the ids --------------------------------------------------------------
+
+
+async def test_a_mark_is_kept_and_moved(store: CaseStore, open_another: OpenAnother) -> None:
+    assert await store.marked("replies_read") is None
+    await store.mark("replies_read", at(1))
+    await store.mark("replies_read", NOON)
+    assert await store.marked("replies_read") == NOON
+    await store.close()
+    assert await (await open_another()).marked("replies_read") == NOON
+
+
+async def test_the_secret_is_made_once(store: CaseStore, open_another: OpenAnother) -> None:
+    first, second = await asyncio.gather(store.secret(), store.secret())
+    assert (len(first), first) == (32, second)
+    assert first != bytes(32)
+    await store.close()
+    assert await (await open_another()).secret() == first
+
+
+# --- callbacks ----------------------------------------------------------------------------------
+
+
+def a_callback(name: str, seconds: float = 0, case_id: str = "c" * 48) -> Callback:
+    return Callback(name, case_id, "app", State.ANSWERED, at(seconds))
+
+
+async def test_due_callbacks_come_out_the_oldest_first(store: CaseStore) -> None:
+    for callback in (a_callback("b", 2), a_callback("a", 1), a_callback("c", 3)):
+        await store.enqueue_callback(callback)
+    due = await store.due_callbacks(at(5), 2, HOUR)
+    assert due == [a_callback("a", 1), a_callback("b", 2)]
+
+
+async def test_a_leased_callback_is_nobody_else_s_until_the_lease_ends(store: CaseStore) -> None:
+    await store.enqueue_callback(a_callback("a"))
+    first, second = await asyncio.gather(
+        store.due_callbacks(at(5), 9, HOUR), store.due_callbacks(at(5), 9, HOUR)
+    )
+    assert len(first) + len(second) == 1
+    assert await store.due_callbacks(at(6), 9, HOUR) == []
+    assert len(await store.due_callbacks(at(5) + HOUR, 9, HOUR)) == 1
+
+
+async def test_a_delivered_callback_is_forgotten(store: CaseStore) -> None:
+    await store.enqueue_callback(a_callback("a"))
+    await store.due_callbacks(at(5), 9, timedelta(0))
+    await store.callback_done("a")
+    assert await store.due_callbacks(at(9), 9, HOUR) == []
+
+
+async def test_a_failed_callback_comes_again_when_it_is_due_with_its_attempts(
+    store: CaseStore,
+) -> None:
+    await store.enqueue_callback(a_callback("a"))
+    await store.due_callbacks(at(5), 9, HOUR)
+    await store.callback_retry("a", at(20), "503")
+    assert await store.due_callbacks(at(19), 9, HOUR) == []
+    (again,) = await store.due_callbacks(at(20), 9, HOUR)
+    assert again == a_callback("a")._replace(attempts=1)
+
+
+async def test_a_dead_callback_never_comes_again(store: CaseStore) -> None:
+    await store.enqueue_callback(a_callback("a"))
+    await store.callback_dead("a", "410")
+    assert await store.due_callbacks(at(10**8), 9, HOUR) == []
+
+
+async def test_a_callback_enqueued_again_stays_as_it_is(store: CaseStore) -> None:
+    await store.enqueue_callback(a_callback("a"))
+    await store.callback_retry("a", at(20), "503")
+    await store.enqueue_callback(a_callback("a"))
+    (again,) = await store.due_callbacks(at(20), 9, HOUR)
+    assert again.attempts == 1
+
+
+async def test_the_sweep_takes_the_callbacks_of_a_case_with_it(store: CaseStore) -> None:
+    case = a_case()
+    await store.insert(case)
+    await store.enqueue_callback(a_callback("a", case_id=case.id))
+    await store.sweep(at(60), 9)
+    assert await store.due_callbacks(at(5), 9, HOUR) == []
+
+
+# --- its own state ------------------------------------------------------------------------------
+
+
+async def test_a_store_that_works_has_no_failure(store: CaseStore) -> None:
+    await store.insert(a_case())
+    assert store.failure is None
+
+
+async def test_what_was_handed_in_before_closing_is_kept(
+    store: CaseStore, open_another: OpenAnother
+) -> None:
+    cases = [a_case() for _ in range(50)]
+    inserting = [store.insert(case) for case in cases]
+    await store.close()
+    with contextlib.suppress(asyncio.CancelledError):
+        await asyncio.gather(*inserting)
+    again = await open_another()
+    assert await again.count() == {("permit.apply", State.RECEIVED): 50}
