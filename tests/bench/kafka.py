@@ -1,9 +1,10 @@
 """`python -m tests.bench.kafka`: what a request costs that goes to a department over Kafka.
 
-Mode `accept`: POST in, record acknowledged by all brokers, receipt back. Mode `reply`: GET in,
-record out, the department's record back as the answer. Runs against the brokers that
-`KAFKA_BOOTSTRAP` names, else against the embedded one, which is in memory and keeps nothing: its
-figures are those of the gateway, not of a broker.
+Mode `minimal`: a hand-written endpoint without anything (`tests.bench.minimal`). Mode `accept`:
+POST in, record acknowledged by all brokers, case stored, receipt back. Mode `journal`: the record
+is fsynced first. Mode `reply`: GET in, record out, the department's record back as the answer. Runs
+against the brokers that `KAFKA_BOOTSTRAP` names, else against the embedded one, which is in memory
+and keeps nothing: its figures are those of the gateway, not of a broker.
 """
 
 from __future__ import annotations
@@ -47,18 +48,26 @@ HEAD: Final = (
     OTHERS,
 )
 WAITING: Final = (32, 256)
+MODES: Final = ("minimal", "accept", "journal", "reply")
+
+SUBJECTS: Final = [f"made-up-citizen-{number:04}" for number in range(1000)]
+"""Keys of the records: those of one key are in order, so a single one would measure a queue."""
 
 BODY: Final = '{"reason": "lost", "note": "' + "x" * 540 + '"}'
 ACCEPT: Final = Load(
-    ["/s/hrss.card-replacement/applications"],
+    [f"/s/hrss.card-replacement/applications?subject={subject}" for subject in SUBJECTS],
     method="POST",
     headers=dict(APP_HEADERS)
     | {
         "X-Service-Id": "hrss.card-replacement",
         "Content-Type": "application/json",
-        "X-Subject": "made-up-citizen-0001",
     },
     body=BODY,
+)
+JOURNAL: Final = replace(
+    ACCEPT,
+    paths=[f"/s/hrss.card-journal/applications?subject={subject}" for subject in SUBJECTS],
+    headers=dict(ACCEPT.headers) | {"X-Service-Id": "hrss.card-journal"},
 )
 REPLY: Final = Load(
     ["/s/hrss.pension-query/accounts?subject=made-up-citizen-0001"],
@@ -92,7 +101,7 @@ async def _main(seconds: int, rounds: int) -> None:
         plan = Plan(seconds, rounds, max(WAITING), cores, Path(place))
         async with _brokers() as (bootstrap, said):
             runs = await asyncio.to_thread(_runs, plan, bootstrap)
-    rows = [_row(mode, count, runs) for mode in ("accept", "reply") for count in WAITING]
+    rows = [_row(mode, count, runs) for mode in MODES for count in WAITING]
     told = f"{said}; {rounds} rounds of {seconds} s; records of {len(BODY)} bytes, replies of 1 KiB"
     table = f"{describe()}\n\n{told}.\n\n{markdown(HEAD, rows)}\n"
     click.echo(table)
@@ -110,20 +119,43 @@ async def _brokers() -> AsyncIterator[tuple[str, str]]:
 
 
 def _runs(plan: Plan, bootstrap: str) -> list[Run]:
-    site = Site.make(plan.folder / "kafka", 0)
+    site, beside = Site.make(plan.folder / "kafka", 0), Site.make(plan.folder / "minimal", 0)
     name = f"bench.{secrets.token_hex(4)}"
-    topics = {"TOPIC": f"{name}.card", "QUESTIONS": f"{name}.asked", "REPLIES": f"{name}.replies"}
+    topics = {
+        "TOPIC": f"{name}.card",
+        "JOURNAL": f"{name}.journal",
+        "QUESTIONS": f"{name}.asked",
+        "REPLIES": f"{name}.replies",
+    }
     routes = site.configure("kafka.yaml", **topics)
     with (
         _department(bootstrap, topics["QUESTIONS"], plan),
         start_ours(routes, site, plan.cores.gateway, kafka=bootstrap) as running,
+        _minimal(bootstrap, f"{name}.minimal", plan, beside.port) as minimal,
     ):
+        contenders = (
+            ("minimal", minimal, ACCEPT, beside.port),
+            ("accept", running, ACCEPT, site.port),
+            ("journal", running, JOURNAL, site.port),
+            ("reply", running, REPLY, site.port),
+        )
         return [
-            Run(mode, count, measure(running, replace(load, connections=count), site.port, plan))
+            Run(mode, count, measure(process, replace(load, connections=count), port, plan))
             for _ in range(plan.rounds)
-            for mode, load in (("accept", ACCEPT), ("reply", REPLY))
+            for mode, process, load, port in contenders
             for count in WAITING
         ]
+
+
+def _minimal(bootstrap: str, topic: str, plan: Plan, port: int) -> Running:
+    command = [sys.executable, "-m", "tests.bench.minimal", bootstrap, topic, str(port)]
+    running = Running(
+        Launch(command, {"PYTHONPATH": str(CHECKOUT)}),
+        folder=plan.folder,
+        core=plan.cores.gateway,
+        name="minimal",
+    )
+    return running.wait_until(lambda: READY in running.output.read_text())
 
 
 def _department(bootstrap: str, topic: str, plan: Plan) -> Running:

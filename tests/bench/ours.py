@@ -67,8 +67,9 @@ def launch_ours(routes: Path, site: Site, kafka: str = "", code: Path = CHECKOUT
     command = [sys.executable, "-m", "gateway", "serve", "--routes", str(routes)]
     doors = ["--listen", f"127.0.0.1:{site.port}", "--ops", f"127.0.0.1:{site.ops}"]
     broker = ["--kafka", kafka] if kafka else []
+    data = ["--data", str(site.folder / "data")]
     environment = {"BENCH_KEY": KEY, "PYTHONPATH": str(code)}
-    return Launch([*command, *doors, *broker, "--log-format", "json"], environment)
+    return Launch([*command, *doors, *data, *broker, "--log-format", "json"], environment)
 
 
 def start_ours(routes: Path, site: Site, core: int, kafka: str = "") -> Running:
