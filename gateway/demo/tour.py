@@ -132,8 +132,10 @@ def _mistakes(scene: Scene) -> Iterator[Step]:
 def _outages(scene: Scene) -> Iterator[Step]:
     if scene.broker_pid is not None:
         back = f"kill -CONT {scene.broker_pid}"
-        yield Step(f"the broker hangs; back with {back}", f"kill -STOP {scene.broker_pid}")
-        yield Step("the broker dies, for good: side broker", f"kill -KILL {scene.broker_pid}")
+        hangs = f"the broker hangs: requests go to the disk (durability local); back with {back}"
+        yield Step(hangs, f"kill -STOP {scene.broker_pid}")
+        dies = "the broker dies, for good: what it held was in its memory, the rest is on the disk"
+        yield Step(dies, f"kill -KILL {scene.broker_pid}")
     if scene.departments_pid is not None:
         pid = scene.departments_pid
         yield Step("the departments' systems die: 502, side department", f"kill -KILL {pid}")
