@@ -60,14 +60,7 @@ TESTED_BY: Final = (
         for module in ("callbacks", "cases", "keys")
     }
     | {"gateway/cases/sqlite_marks.py": "tests/cases/test_store.py"}
-    | {
-        f"gateway/kafka/{module}.py": "tests/kafka/test_outbox.py"
-        for module in ("outbox_fates", "outbox_order", "outbox_sending")
-    }
-    | {
-        f"gateway/kafka/{module}.py": "tests/kafka/test_spool_drain.py"
-        for module in ("spool", "spool_lock", "spool_orphans", "spool_row", "spool_topics")
-    }
+    | {"gateway/kafka/outbox_sending.py": "tests/kafka/test_outbox.py"}
     | {
         "gateway/handling/books.py": "tests/handling/test_pipeline.py",
         "gateway/serve/case_side.py": "tests/serve/test_gateway.py",

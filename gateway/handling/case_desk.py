@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Final
 
 from gateway.cases.case import State, Verdict
 from gateway.cases.store import Callback, StoreError
@@ -32,11 +32,14 @@ __all__ = ["CaseDesk", "Opened"]
 _log = logging.getLogger("gateway.handling")
 
 
-class Opened(NamedTuple):
+class Opened:
     """A case whose storing has begun; `stored` ends with it, None when it was there before."""
 
-    case: Case
-    stored: Awaitable[None] | None
+    __slots__ = ("case", "stored")
+
+    def __init__(self, case: Case, stored: Awaitable[None] | None) -> None:
+        self.case: Final = case
+        self.stored: Final = stored
 
 
 class CaseDesk:

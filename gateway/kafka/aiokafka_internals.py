@@ -164,7 +164,10 @@ def _forget_unsent(transport: asyncio.WriteTransport) -> None:
 
 async def _end(client: AIOKafkaClient, owners: tuple[object, ...]) -> None:
     tasks, closing = _cut(client, owners)
-    client._sync_task = None  # noqa: SLF001  # it is among the tasks
+    synchronising = client._sync_task  # noqa: SLF001  # it is among the tasks, unless it has ended
+    client._sync_task = None  # noqa: SLF001  # as above
+    if synchronising is not None and synchronising.done() and not synchronising.cancelled():
+        synchronising.exception()  # read here: nobody else does
     if tasks or closing:
         await asyncio.wait([*tasks, *closing], timeout=CLOSING)
     for task in tasks:

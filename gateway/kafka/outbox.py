@@ -20,7 +20,7 @@ from gateway.kafka.outbox_order import KeyOrder
 from gateway.kafka.outbox_sending import Books, Sending, Spooled
 from gateway.kafka.spool_drain import SpoolDrain
 from gateway.kafka.spool_events import Refusal, SpoolReason
-from gateway.kafka.spool_orphans import Orphans
+from gateway.kafka.spool_orphans import QUIET, Orphans
 from gateway.kafka.spool_row import RowState, key_hash
 from gateway.sweep import Sweep
 
@@ -49,6 +49,8 @@ class Outbox:
     `fate` is awaited for each record that was given back as spooled, once it is settled (and for
     one whose caller did not wait); the record leaves the disk after it has returned. It may be
     told again, after a crash or when it raised. `sweep` is the process's, shared for its deadlines.
+    A file beside the spool that has no owner is taken over `orphans_after` seconds after it was
+    last written.
     """
 
     def __init__(
@@ -58,6 +60,8 @@ class Outbox:
         events: SpoolEvents,
         fate: Callable[[Fate], Awaitable[None]],
         sweep: Sweep | None = None,
+        *,
+        orphans_after: float = QUIET,
     ) -> None:
         loop = asyncio.get_running_loop()
         self._producer = producer
@@ -69,7 +73,7 @@ class Outbox:
         clock = self._sweep.time
         self._drain = SpoolDrain(spool, producer, events, self._order, self._fates, clock)
         self._books = Books(producer, spool, events, self._order, self._fates, self._drain, clock)
-        self._orphans = Orphans(spool, self._order, self._drain)
+        self._orphans = Orphans(spool, self._order, self._drain, orphans_after)
         self._task: asyncio.Task[None] | None = None
         self._closing = False
 

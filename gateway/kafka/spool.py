@@ -25,7 +25,7 @@ if TYPE_CHECKING:
     from gateway.kafka.record import OutgoingRecord
     from gateway.kafka.spool_row import RowState, SpoolRow, Totals
 
-__all__ = ["LIMIT_BYTES", "MAX_AGE", "Spool"]
+__all__ = ["LIMIT_BYTES", "MAX_AGE", "Spool", "SpoolInUseError"]
 
 LIMIT_BYTES: Final = 1 << 30
 MAX_AGE: Final = 24 * 3600.0
@@ -44,6 +44,10 @@ log = logging.getLogger(__name__)
 
 def _unheard(operations: int, seconds: float) -> None:
     """Nobody counts the commits."""
+
+
+class SpoolInUseError(StartError):
+    """Another process owns the file."""
 
 
 class Deleted(NamedTuple):
@@ -83,6 +87,7 @@ class Spool:
         self._gone: set[int] = set()
         self._cleaning: asyncio.Future[Deleted] | None = None
         self._later: asyncio.TimerHandle | None = None
+        self._closing = False
 
     @property
     def obstacle(self) -> str | None:
@@ -168,6 +173,7 @@ class Spool:
 
     async def close(self) -> None:
         """Write what was handed in and let go of the file; bounded."""
+        self._closing = True
         self._clean()
         await self._file.close()
         if self._later is not None:
@@ -194,7 +200,7 @@ class Spool:
             if lock is not None:
                 return lock
             await asyncio.sleep(LOCK_PAUSE)
-        raise StartError(
+        raise SpoolInUseError(
             f"{self.path} belongs to another running process (see"
             f" {SpoolLock.beside(self.path).name}). Give each gateway a data folder of its own."
         )
@@ -226,8 +232,9 @@ class Spool:
             # Without a row in the file, those that are counted are being written right now.
             self._oldest = self.now() if oldest is None and self.records else oldest
             self._gone.difference_update(seqs)
-            self._clean()
-        elif self._lock is not None:
+            if not self._closing:
+                self._clean()
+        elif not self._closing:
             log.warning("Settled records stay in the spool for now: %s", error)
             self._later = cleaned.get_loop().call_later(CLEANING, self._clean)
 

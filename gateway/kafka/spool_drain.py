@@ -44,8 +44,8 @@ PAUSE: Final = 1.0
 LAST_ATTEMPT: Final = 3
 """Failures by itself, with brokers that answer, after which a row is refused; from the first one on
 it is sent alone, so that it is not judged by its batch."""
-GLANCE: Final = 0.05
-"""Seconds between two passes when the first found nothing to send."""
+GLANCE: Final = 0.02
+"""Seconds between two passes at least: what arrives meanwhile is one page and one commit."""
 
 log = logging.getLogger(__name__)
 
@@ -135,15 +135,16 @@ class SpoolDrain:
 
     async def _turn(self) -> None:
         self._news.clear()
-        if self._spool.records <= len(self._not_mine()):
+        if self._spool.records == 0:
             await self._news.wait()
+        elif self._spool.records <= len(self._not_mine()):
+            await self._rest(PAUSE)
         elif self._producer.life is None:
             with suppress(TimeoutError):
                 async with asyncio.timeout(PAUSE):
                     await self._producer.until_connected()
-        elif await self._pass():
-            await self._rest(PAUSE)
         else:
+            await self._pass()
             await asyncio.sleep(GLANCE)
             await self._rest(PAUSE)
 
@@ -151,29 +152,25 @@ class SpoolDrain:
         """Rows in the file that are on their direct way, or settled."""
         return self._in_flight.union(self._spool.gone, self._fates.untold)
 
-    async def _pass(self) -> bool:
-        """Go through the file once, from the oldest row on; true when any was sent."""
+    async def _pass(self) -> None:
+        """Go through the file once, from the oldest row on, as far as all goes well."""
         self._held = set()
         after = 0
-        some = False
         while not self._stopping:
             life = self._producer.life
             if life is None:
-                break
+                return
             # What arrives from now on comes after every row of the page.
             self._barrier = self._spool.next_seq()
             not_mine = self._not_mine()
             page = self._alone(await self._spool.page(after))
             if not page:
-                break
+                return
             after = page[-1].seq
             ready = [row for row in page if row.seq not in not_mine and self._may_go(row)]
-            if ready:
-                some = True
-                if not await self._send(ready, life):
-                    await self._until_over(life)
-                    break
-        return some
+            if ready and not await self._send(ready, life):
+                await self._until_over(life)
+                return
 
     def _alone(self, page: list[SpoolRow]) -> list[SpoolRow]:
         """Cut the page so that a row that has failed is the only one of it."""

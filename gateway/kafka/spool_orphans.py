@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.errors import StartError
 from gateway.group_commit import StorageError
-from gateway.kafka.spool import Spool
+from gateway.kafka.spool import Spool, SpoolInUseError
 from gateway.kafka.spool_row import RowState
 
 if TYPE_CHECKING:
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from gateway.kafka.spool_drain import SpoolDrain
     from gateway.kafka.spool_row import SpoolRow
 
-__all__ = ["Orphans"]
+__all__ = ["QUIET", "Orphans"]
 
 LOOK: Final = 30.0
 """Seconds between two looks for files without an owner."""
@@ -36,9 +36,7 @@ log = logging.getLogger(__name__)
 class Orphans:
     """Looks for files beside the one of `spool` and takes over what they hold."""
 
-    def __init__(
-        self, spool: Spool, order: KeyOrder, drain: SpoolDrain, quiet: float = QUIET
-    ) -> None:
+    def __init__(self, spool: Spool, order: KeyOrder, drain: SpoolDrain, quiet: float) -> None:
         self._quiet = quiet
         self._spool = spool
         self._order = order
@@ -47,8 +45,11 @@ class Orphans:
     async def run(self) -> None:
         """Look now and every now and then, for ever."""
         while True:
-            for path in await asyncio.to_thread(self._others):
-                await self._adopt(path)
+            try:
+                for path in await asyncio.to_thread(self._others):
+                    await self._adopt(path)
+            except Exception:
+                log.exception("Looking for the spools of dead workers failed and goes on")
             await asyncio.sleep(LOOK)
 
     def _others(self) -> list[Path]:
@@ -61,8 +62,10 @@ class Orphans:
         orphan = Spool(path, now=self._spool.now)
         try:
             await orphan.open(patience=0.0)
+        except SpoolInUseError:
+            return
         except StartError as error:
-            log.debug("%s is left alone: %s", path, error)
+            log.warning("Records may lie in a file that cannot be read: %s", error)
             return
         emptied = False
         try:

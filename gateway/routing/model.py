@@ -6,12 +6,10 @@ where a number stands alone. Nobody above this room ever sees a missing policy: 
 
 from __future__ import annotations
 
+from collections.abc import Mapping  # noqa: TC003  # the compiler evaluates what fields are
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import TYPE_CHECKING, Final, NamedTuple
-
-if TYPE_CHECKING:
-    from collections.abc import Mapping
+from typing import Final, NamedTuple
 
 __all__ = [
     "CASE_STATES",

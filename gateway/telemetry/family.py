@@ -12,16 +12,16 @@ __all__ = ["ADDED_SECONDS", "HTTP_SECONDS", "LAG_SECONDS", "LONG_SECONDS", "Fami
 Kind = Literal["counter", "gauge", "histogram"]
 
 # OpenTelemetry semantic conventions for HTTP, http.server.request.duration
-HTTP_SECONDS: Final = (
+HTTP_SECONDS: Final[tuple[float, ...]] = (
     0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0,
 )  # fmt: skip
-ADDED_SECONDS: Final = (
+ADDED_SECONDS: Final[tuple[float, ...]] = (
     0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1.0,
 )  # fmt: skip
 LAG_SECONDS: Final[tuple[float, ...]] = (
     0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0,
 )  # fmt: skip
-LONG_SECONDS: Final = (
+LONG_SECONDS: Final[tuple[float, ...]] = (
     0.1, 0.5, 1.0, 5.0, 10.0, 30.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
 )  # fmt: skip
 

@@ -103,6 +103,13 @@ def test_all_that_a_service_refers_to_is_there(name: str) -> None:
         )
 
 
+def test_the_gateway_s_data_outlives_its_container_and_is_no_one_else_s() -> None:
+    assert ("data", "/var/lib/gateway") in mounts(SERVICES["gateway"])
+    users = [name for name, service in SERVICES.items() if "data" in dict(mounts(service))]
+    assert users == ["gateway"]
+    assert SERVICES["gateway"]["environment"]["GATEWAY_INSTANCE"] == "gateway"
+
+
 def test_every_volume_and_network_is_used() -> None:
     document = read_yaml(COMPOSE)
     sources = {source for service in SERVICES.values() for source, _ in mounts(service)}

@@ -9,6 +9,7 @@ import stat
 import sys
 from typing import TYPE_CHECKING, Any, Final
 
+from gateway.kafka.dead_letter_form import SUFFIX
 from gateway.routing.loader import load_routes
 from tests.deploy.files import DEPLOY, read_yaml, run
 
@@ -26,7 +27,8 @@ KEYS: Final = DEPLOY / "compose" / "keys.py"
 def topics() -> set[str]:
     """Return every topic that a service of the routes needs."""
     backends = [service["kafka"] for service in ROUTES["services"].values() if "kafka" in service]
-    return {kafka[name] for kafka in backends for name in ("topic", "reply_topic") if name in kafka}
+    names = ("topic", "reply_topic", "status_topic")
+    return {kafka[name] for kafka in backends for name in names if name in kafka}
 
 
 def test_the_gateway_takes_the_routes() -> None:
@@ -38,6 +40,11 @@ def test_every_topic_of_the_routes_is_made() -> None:
     made = re.search(r"for topic in (.*); do", script)
     assert made is not None
     assert set(made[1].split()) == topics()
+
+
+def test_every_topic_has_a_topic_for_its_dead_letters() -> None:
+    (script,) = SERVICES["topics"]["command"]
+    assert f'for name in "$$topic" "$$topic{SUFFIX}"; do' in script
 
 
 def test_the_demo_department_plays_every_service_of_the_routes(

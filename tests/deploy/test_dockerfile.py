@@ -61,6 +61,17 @@ def test_it_runs_without_root_and_without_a_shell() -> None:
     ]
 
 
+def test_the_data_folder_belongs_to_the_user_that_runs_and_to_no_one_else() -> None:
+    (user,) = instructions("USER")
+    owned = f"--from=build --chown={user} --chmod=700 {PREFIX}-data /var/lib/gateway"
+    assert owned in instructions("COPY")
+    assert "GATEWAY_DATA=/var/lib/gateway" in instructions("ENV")[0].split()
+
+
+def test_what_the_case_store_of_several_gateways_needs_is_installed() -> None:
+    assert any(json.loads(step)[-1] == ".[postgres]" for step in instructions("RUN"))
+
+
 def check() -> str:
     (line,) = instructions("HEALTHCHECK")
     return line.partition("CMD ")[2]
@@ -77,8 +88,10 @@ def test_its_steps_install_a_gateway_that_runs(tmp_path: Path) -> None:
     for step in instructions("RUN"):
         command = [part.replace(PREFIX, str(prefix)) for part in json.loads(step)]
         run(sys.executable, *command[1:], cwd=source, limit=300)
+    assert (tmp_path / "opt-data").is_dir()
     said = run(prefix / "bin" / "gateway", "--help", cwd=tmp_path)
     assert all(word in said for word in ("serve", "check", "explain"))
+    run(prefix / "bin" / "python", "-I", "-c", "import asyncpg, jsonschema_rs")
     where = "import gateway.handling.pipeline as path; print(path.__file__)"
     suffixes = tuple(importlib.machinery.EXTENSION_SUFFIXES)
     assert run(prefix / "bin" / "python", "-I", "-c", where).strip().endswith(suffixes)

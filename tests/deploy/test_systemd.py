@@ -7,6 +7,7 @@ from configparser import ConfigParser
 from dataclasses import fields
 from typing import TYPE_CHECKING, Final
 
+from gateway.cli.serve import serve
 from gateway.settings import Settings
 from tests.deploy.files import DEPLOY, read_yaml, run, tool
 
@@ -15,7 +16,8 @@ if TYPE_CHECKING:
 
 UNIT: Final = DEPLOY / "gateway.service"
 COMMAND: Final = "/opt/gateway/bin/gateway"
-SETTINGS: Final = {"ROUTES", "LISTEN", "OPS", "KAFKA", "LOG_FORMAT"}
+SETTINGS: Final = {str(parameter.envvar) for parameter in serve.params if parameter.envvar}
+DATA: Final = "/var/lib/gateway"
 MOST_EXPOSURE: Final = 15
 """Tenths of systemd's measure of exposure, which goes to 100."""
 
@@ -63,6 +65,13 @@ def test_the_unit_starts_the_command_that_the_image_starts() -> None:
     assert f'ENTRYPOINT ["{COMMAND}"]' in (DEPLOY / "Dockerfile").read_text()
 
 
+def test_the_data_folder_is_the_service_s_own_and_outlives_it() -> None:
+    assert f"Environment=GATEWAY_DATA={DATA}" in UNIT.read_text().splitlines()
+    assert f"/var/lib/{option('StateDirectory')}" == DATA
+    assert option("StateDirectoryMode") == "0700"
+    assert "RuntimeDirectory" not in UNIT.read_text()
+
+
 def test_the_journal_s_configuration_is_the_one_of_the_unit_s_namespace() -> None:
     path = DEPLOY / f"journald@{option('LogNamespace')}.conf"
     journal = ConfigParser(strict=True)
@@ -73,6 +82,8 @@ def test_the_journal_s_configuration_is_the_one_of_the_unit_s_namespace() -> Non
 
 def test_the_example_of_the_settings_names_settings_and_no_secret() -> None:
     lines = (DEPLOY / "gateway.env.example").read_text().splitlines()
-    names = [found[1] for line in lines if (found := re.match(r"#?GATEWAY_(\w+)=", line))]
+    names = [found[1] for line in lines if (found := re.match(r"#?(GATEWAY_\w+)=", line))]
     assert set(names) <= SETTINGS
-    assert {"LISTEN", "OPS", "KAFKA"} <= set(names)
+    asked = ("LISTEN", "OPS", "KAFKA", "DATA", "CASES", "INSTANCE", "SPOOL_LIMIT", "CASES_KEPT")
+    assert {f"GATEWAY_{name}" for name in asked} <= set(names)
+    assert not any("://" in line for line in lines)

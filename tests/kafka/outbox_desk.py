@@ -70,13 +70,13 @@ async def desk(
     connect: bool = True,
     outage_grace: float = 0.5,
     limit_bytes: int = LIMIT_BYTES,
-    now: Callable[[], float] = wall_clock,
+    orphans_after: float = 60.0,
 ) -> AsyncIterator[Desk]:
     """A desk whose producer is connected, unless `connect` is false: then it was never started."""
     kafka, events, fates = RecordedEvents(), RecordedSpoolEvents(), RecordedFates()
     producer = SupervisedProducer(KafkaConnection(bootstrap), kafka, outage_grace=outage_grace)
-    spool = Spool(path, now=now, committed=events.committed, limit_bytes=limit_bytes)
-    outbox = Outbox(producer, spool, events, fates.take)
+    spool = Spool(path, now=wall_clock, committed=events.committed, limit_bytes=limit_bytes)
+    outbox = Outbox(producer, spool, events, fates.take, orphans_after=orphans_after)
     if connect:
         producer.start()
         await kafka.until_connected()

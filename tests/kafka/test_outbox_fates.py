@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import asyncio
 from typing import TYPE_CHECKING
 
 import pytest
@@ -13,11 +14,8 @@ from tests.doubles.spool_events import RecordedFates, RecordedSpoolEvents
 from tests.kafka.outbox_desk import outgoing, until, wall_clock
 
 if TYPE_CHECKING:
-    import asyncio
     from collections.abc import AsyncIterator
     from pathlib import Path
-
-import asyncio as running
 
 
 @pytest.fixture
@@ -34,4 +32,42 @@ async def settled(spool: Spool, value: str, *, refused: bool = False) -> Settled
     await spool.append(row)
     acknowledged = None if refused else Acknowledged("topic", 0, 1)
     fault = Fault(BROKER_REFUSED) if refused else None
-    return Settled(row, Fate(value, "svc", b"", acknowledged, fault, False, record))
+    return Settled(row, Fate(value, "svc", b"", acknowledged, fault, replayed=False, record=record))
+
+
+async def test_a_row_leaves_the_spool_after_its_fate_is_taken(spool: Spool) -> None:
+    events, taker = RecordedSpoolEvents(), RecordedFates()
+    fates = Fates(spool, events, taker.take)
+    await fates.tell([await settled(spool, "a"), await settled(spool, "b", refused=True)])
+    await until(lambda: spool.records == 0)
+    assert [fate.event_id for fate in taker.taken] == ["a", "b"]
+    assert events.drains == ["published", "refused"]
+
+
+async def test_what_cannot_be_taken_is_told_again(spool: Spool) -> None:
+    events, taker = RecordedSpoolEvents(), RecordedFates()
+    fates = Fates(spool, events, taker.take)
+    taker.away = True
+    one = await settled(spool, "a")
+    fates.late(one)
+    run = asyncio.create_task(fates.run())
+    await taker.until(lambda taker: taker.tried == 1)
+    await fates.until_told(0.0)
+    assert fates.untold == {one.row.seq if one.row else 0}
+    assert spool.records == 1
+    taker.away = False
+    await fates.until_told(10.0)
+    assert fates.untold == set()
+    await until(lambda: spool.records == 0)
+    run.cancel()
+    await asyncio.wait([run])
+
+
+async def test_the_fate_of_a_record_that_is_in_no_spool_is_told_too(spool: Spool) -> None:
+    events, taker = RecordedSpoolEvents(), RecordedFates()
+    fates = Fates(spool, events, taker.take)
+    kept = await settled(spool, "a")
+    await fates.tell([Settled(None, kept.fate)])
+    assert taker.taken == [kept.fate]
+    assert events.drains == []
+    assert spool.records == 1

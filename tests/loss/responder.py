@@ -37,7 +37,6 @@ class Responder:
         self._bootstrap = bootstrap
         self._places = [TopicPartition(topic, number) for number in range(PARTITIONS)]
         self._random = Random(seed)  # noqa: S311  # repeatable, not secret
-        self._next = dict.fromkeys(self._places, 0)
         self._owed: dict[tuple[int, int], Any] = {}
         self._work: asyncio.Task[None] | None = None
         self.answered = 0
@@ -59,30 +58,27 @@ class Responder:
                 self._work.result()
 
     async def _always(self) -> None:
-        while True:
-            try:
-                await self._answer_on()
-            except* (KafkaError, OSError, TimeoutError):
-                await asyncio.sleep(AGAIN)
-
-    async def _answer_on(self) -> None:
-        """Answer what is owed, then from the last place on; raises when the brokers fail."""
+        """Keep the consumer through every outage, and take a new producer after each."""
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None)
-        producer = AIOKafkaProducer(
-            bootstrap_servers=self._bootstrap, acks="all", request_timeout_ms=5000
-        )
-        async with _running(consumer), _running(producer), asyncio.TaskGroup() as group:
+        async with consumer:
             consumer.assign(self._places)
-            for place, offset in self._next.items():
-                consumer.seek(place, offset)
+            await consumer.seek_to_beginning(*self._places)
+            while True:
+                try:
+                    await self._answer_on(consumer)
+                except* (KafkaError, OSError, TimeoutError):
+                    await asyncio.sleep(AGAIN)
+
+    async def _answer_on(self, consumer: AIOKafkaConsumer) -> None:
+        """Answer what is owed, then what comes; raises when the brokers fail."""
+        async with _producer(self._bootstrap) as producer, asyncio.TaskGroup() as group:
             for record in list(self._owed.values()):
                 group.create_task(self._answer(producer, record, 0))
             while True:
-                for place, records in (await consumer.getmany(timeout_ms=500)).items():
+                for records in (await consumer.getmany(timeout_ms=500)).values():
                     for record in records:
                         self._owed[record.partition, record.offset] = record
                         group.create_task(self._answer(producer, record, self._delay()))
-                    self._next[place] = records[-1].offset + 1
 
     def _delay(self) -> float:
         return self._random.uniform(*LATE) if self._random.random() < LATE_SHARE else 0
@@ -108,20 +104,12 @@ class Responder:
 
 
 @asynccontextmanager
-async def _running(client: Any) -> AsyncIterator[None]:
-    """Start and stop a client.
-
-    A consumer of aiokafka 0.14 that is stopped while its brokers are away raises the
-    `CancelledError` of its own fetches, which is none of ours.
-    """
+async def _producer(bootstrap: str) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer that is closed even when it could not start."""
+    producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", request_timeout_ms=5000)
     try:
-        await client.start()
-        yield
+        await producer.start()
+        yield producer
     finally:
-        try:
-            async with asyncio.timeout(STOP_LIMIT):
-                await client.stop()
-        except asyncio.CancelledError:
-            task = asyncio.current_task()
-            if task is None or task.cancelling():
-                raise
+        async with asyncio.timeout(STOP_LIMIT):
+            await producer.stop()

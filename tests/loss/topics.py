@@ -14,7 +14,7 @@ from aiokafka.errors import KafkaError
 from tests.loss.evidence import Place, Record
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Collection
+    from collections.abc import AsyncIterator, Awaitable, Callable, Collection
 
 __all__ = ["create", "read", "until_whole"]
 
@@ -26,19 +26,13 @@ READ_LIMIT: Final = 120.0
 
 async def create(bootstrap: str, topics: Collection[str], brokers: int) -> None:
     """Make the topics with a replica on each broker; return when they are whole."""
-    async with asyncio.timeout(WHOLE_LIMIT):
-        async with _admin(bootstrap) as admin:
-            await admin.create_topics([NewTopic(topic, PARTITIONS, brokers) for topic in topics])
-        await until_whole(bootstrap, topics, brokers)
+    await _until(lambda: _created(bootstrap, topics, brokers))
+    await until_whole(bootstrap, topics, brokers)
 
 
 async def until_whole(bootstrap: str, topics: Collection[str], brokers: int) -> None:
     """Wait until every partition has a leader and all its replicas are in sync."""
-    async with asyncio.timeout(WHOLE_LIMIT):
-        while True:
-            if await _whole(bootstrap, topics, brokers):
-                return
-            await asyncio.sleep(LOOK)
+    await _until(lambda: _whole(bootstrap, topics, brokers))
 
 
 async def read(bootstrap: str, topics: Collection[str]) -> list[Record]:
@@ -56,6 +50,24 @@ async def read(bootstrap: str, topics: Collection[str]) -> list[Record]:
             batches = await consumer.getmany(timeout_ms=500)
             found += [_record(record) for batch in batches.values() for record in batch]
     return found
+
+
+async def _until(true: Callable[[], Awaitable[bool]]) -> None:
+    async with asyncio.timeout(WHOLE_LIMIT):
+        while True:
+            if await true():
+                return
+            await asyncio.sleep(LOOK)
+
+
+async def _created(bootstrap: str, topics: Collection[str], brokers: int) -> bool:
+    """Ask once; a node that has just started may not take connections on all its ports yet."""
+    try:
+        async with _admin(bootstrap) as admin:
+            await admin.create_topics([NewTopic(topic, PARTITIONS, brokers) for topic in topics])
+    except (KafkaError, OSError):
+        return False
+    return True
 
 
 async def _whole(bootstrap: str, topics: Collection[str], brokers: int) -> bool:
