@@ -17,6 +17,7 @@ __all__ = ["as_strangers", "read_cases"]
 
 READERS: Final = 8
 LOOK: Final = 1.0
+PATIENCE: Final = aiohttp.ClientTimeout(total=10)
 
 
 async def read_cases(
@@ -62,10 +63,13 @@ async def _ask_all(
 
 
 async def _ask(session: aiohttp.ClientSession, url: str) -> CaseSeen:
-    async with session.get(url) as answer:
-        if answer.status != 200:
-            return CaseSeen(answer.status)
-        return _case(await answer.json())
+    try:
+        async with session.get(url, timeout=PATIENCE) as answer:
+            if answer.status != 200:
+                return CaseSeen(answer.status)
+            return _case(await answer.json())
+    except (aiohttp.ClientError, OSError, TimeoutError):
+        return CaseSeen(0)
 
 
 def _case(document: dict[str, Any]) -> CaseSeen:

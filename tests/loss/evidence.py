@@ -75,7 +75,7 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CaseSeen:
-    """What `GET /cases/{id}` answered to the channel that submitted."""
+    """What `GET /cases/{id}` answered to the channel that submitted; status 0 is no answer."""
 
     status: int
     state: str = ""

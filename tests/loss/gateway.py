@@ -26,6 +26,7 @@ __all__ = ["Gateway"]
 CHECKOUT: Final = Path(__file__).parents[2]
 LOOK: Final = 0.25
 BROKEN_FOR: Final = 1.0
+PATIENCE: Final = aiohttp.ClientTimeout(total=5)
 FAULT_LINE: Final = re.compile(r"Traceback|internal_error|never retrieved")
 
 
@@ -45,7 +46,7 @@ class Gateway:
             *("--listen", f"{LOOPBACK}:{entry}", "--ops", f"{LOOPBACK}:{ops}"),
         ]
         kept = {name: value for name, value in os.environ.items() if "GATEWAY" not in name}
-        environ = {**kept, **ENVIRON, "PYTHONPATH": str(CHECKOUT)}
+        environ = {**kept, **ENVIRON, "PYTHONPATH": str(CHECKOUT), "PYTHONFAULTHANDLER": "1"}
         self._program = Program(command, folder / "gateway.txt", entry, environ)
 
     async def __aenter__(self) -> Self:
@@ -93,18 +94,28 @@ class Gateway:
 
     async def spooled(self) -> float:
         """How many records are in its spool; infinitely many when it does not say."""
-        async with aiohttp.ClientSession() as session, session.get(self._ops + "/metrics") as page:
-            found = re.search(r"^gateway_spool_records(?:\{.*\})? (\S+)", await page.text(), re.M)
+        try:
+            async with (
+                aiohttp.ClientSession(timeout=PATIENCE) as session,
+                session.get(self._ops + "/metrics") as page,
+            ):
+                text = await page.text()
+        except (aiohttp.ClientError, OSError, TimeoutError):
+            return math.inf
+        found = re.search(r"^gateway_spool_records(?:\{.*\})? (\S+)", text, re.M)
         return float(found[1]) if found else math.inf
 
     async def until_drained(self, limit: float) -> float:
         """Wait until its spool is empty, at most `limit` seconds; return what is left in it."""
         left = await self.spooled()
+        end = asyncio.get_running_loop().time() + limit
         for _ in range(round(limit / LOOK)):
-            if not left:
+            if not left or asyncio.get_running_loop().time() > end:
                 break
             await asyncio.sleep(LOOK)
             left = await self.spooled()
+        if math.isinf(left):
+            self._program.send(signal.SIGABRT)  # it writes where it hangs into its log
         return left
 
     def faults_in_its_log(self) -> int:

@@ -48,7 +48,7 @@ class Options:
     kinds: tuple[Kind, ...] = tuple(Kind)
 
 
-SHORT: Final = Options(seconds=40.0)
+SHORT: Final = Options(seconds=30.0)
 """Each fault about once, as in CI."""
 
 
