@@ -260,7 +260,7 @@ class SupervisedProducer:
             log.log(
                 logging.INFO if up else logging.WARNING,
                 "Kafka is %s",
-                "connected" if up else "away: records are refused",
+                "connected" if up else "away: requests go to the disk",
             )
             self._events.connected(up)
 

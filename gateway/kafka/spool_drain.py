@@ -164,6 +164,7 @@ class SpoolDrain:
             self._barrier = self._spool.next_seq()
             not_mine = self._not_mine()
             page = self._alone(await self._spool.page(after))
+            not_mine |= self._not_mine()  # also what was settled while the page was read
             if not page:
                 return
             after = page[-1].seq

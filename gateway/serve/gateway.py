@@ -140,6 +140,9 @@ class Gateway:
             max_connections=settings.max_connections,
             times=settings.times,
         )
+        if self._kafka is not None:
+            # Before anybody is served: what the spool holds decides the order of what comes next.
+            await self._kafka.start()
         await server.start(*settings.listen)
         self._server = server
         _calm_collector()
@@ -147,7 +150,6 @@ class Gateway:
         self._own(self._cases.book.housekeep(), "case-housekeeping")
         self._own(self._cases.callbacks.run(), "callbacks")
         if self._kafka is not None:
-            await self._kafka.start()
             for name, work in self._kafka.tasks():
                 self._own(work, name)
         self._watch = RoutesWatch(self._reload, settings.reload_every)

@@ -99,6 +99,8 @@ class TcpProxy:
     async def _pump(self, source: asyncio.StreamReader, sink: asyncio.StreamWriter) -> None:
         while data := await source.read(65536):
             await self._flowing.wait()
+            if sink.is_closing():  # it went while nothing flowed
+                break
             sink.write(data)
             await sink.drain()
         raise ConnectionResetError

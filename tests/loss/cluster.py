@@ -107,6 +107,11 @@ class Cluster:
         """The node of that number."""
         return self.nodes[number - 1]
 
+    def must_run(self) -> None:
+        """Raise `RuntimeError` when a node has ended that nobody here has killed."""
+        for node in self.nodes:
+            node.program.must_run()
+
     async def _node(self, number: int) -> Node:
         proxy = await self._stack.enter_async_context(TcpProxy())
         folder = self._folder / f"node-{number}"

@@ -65,6 +65,7 @@ class Faults:
                 await self._gateway.reload()
 
     async def _kill(self, node: Node, away: float) -> None:
+        node.program.must_run()
         await node.program.kill()
         await asyncio.sleep(away)
         await node.program.start()

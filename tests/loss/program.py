@@ -44,6 +44,11 @@ class Program:
         process = self._process
         return process.pid if process is not None and process.returncode is None else None
 
+    def must_run(self) -> None:
+        """Raise `RuntimeError` with its last words when somebody else has ended it, or itself."""
+        if self.pid is None:
+            raise RuntimeError(f"{self.command} has ended: {self._last_words()}")
+
     async def start(self) -> None:
         """Start it; return when it takes connections. Raises `RuntimeError` with its last words."""
         with self.output.open("ab") as output:

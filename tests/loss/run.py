@@ -99,6 +99,7 @@ async def _examine(
     faults: Faults,
     say: Callable[[str], None],
 ) -> Outcome:
+    cluster.must_run()
     loop = asyncio.get_running_loop()
     start = loop.time()
     say(f"all is healed; {await gateway.spooled():.0f} records in the spool")

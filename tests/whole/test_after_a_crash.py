@@ -1,0 +1,103 @@
+"""What a gateway finds on its disk when it starts: nothing is taken before that is known."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from gateway.cases.case import Case, State, Step
+from gateway.cases.identity import CaseIds
+from gateway.cases.sqlite_store import SqliteStore
+from gateway.cases.store import Key
+from gateway.handling.idempotency_key import fingerprint
+from gateway.kafka.connection import KafkaConnection
+from gateway.routing.model import KafkaMode
+from gateway.serve import Gateway
+from gateway.settings import Settings
+from tests.doubles.gateway import ENVIRON, FREE, replace_file, routes_text, running_gateway
+from tests.doubles.kafka_topic import records, topic_name
+from tests.doubles.tcp_proxy import TcpProxy
+from tests.handling.snapshots import a_request
+from tests.whole.departments import accepting, connected, post
+from tests.whole.scraping import ask
+
+if TYPE_CHECKING:
+    from pathlib import Path
+
+KEYED = {"X-Subject": "MADE-UP-0001", "Idempotency-Key": "made-up-crash"}
+
+
+async def test_nobody_is_served_before_the_spool_is_open(tmp_path: Path) -> None:
+    text = routes_text(accepting("cards"))
+    data = tmp_path / "data"
+    async with TcpProxy() as proxy:
+        async with running_gateway(text, kafka=proxy.address, data=data) as running:
+            await post(running, "/s/edu.card", {"X-Subject": "MADE-UP-0001"})
+        settings = Settings(
+            routes=replace_file(tmp_path / "routes.yaml", text),
+            listen=FREE,
+            ops=FREE,
+            kafka=KafkaConnection(proxy.address),
+            data=data,
+            environ=ENVIRON,
+        )
+        gateway = Gateway(settings)
+        (spool,) = (data / "spool").glob("*.db")
+        with closing(sqlite3.connect(spool, timeout=5)) as other:
+            other.execute("PRAGMA locking_mode = EXCLUSIVE")
+            other.execute("BEGIN EXCLUSIVE")
+            starting = asyncio.create_task(gateway.start())
+            async with asyncio.timeout(10):
+                while not gateway.ops_address.port:  # noqa: ASYNC110  # a start tells nobody
+                    await asyncio.sleep(0)
+            for _ in range(5):  # long enough for a door that does not wait
+                await ask(gateway.ops_address.port, "/livez")
+            served_before = gateway.entry_address.port
+        try:
+            await starting
+            assert served_before == 0
+            assert gateway.entry_address.port != 0
+        finally:
+            await gateway.drain_and_close()
+
+
+async def test_a_key_whose_first_request_died_with_its_gateway_gives_no_empty_receipt(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    topic, data = topic_name("cards"), tmp_path / "data"
+    store = SqliteStore(data / "cases.db")
+    await store.open()
+    now = datetime.now(UTC)
+    case = Case(
+        id=CaseIds(await store.secret()).new(),
+        service="edu.card",
+        department="hrss",
+        channel="app",
+        topic=topic,
+        mode=KafkaMode.ACCEPT,
+        state=State.RECEIVED,
+        accepted_at=now,
+        updated_at=now,
+        history=(Step(State.RECEIVED, now),),
+    )
+    mark = fingerprint(a_request("edu.card", method="POST", path="", query=""), b'{"a": 1}')
+    key = Key("app", "edu.card", "made-up-crash")
+    await store.reserve(key, mark, case, now + timedelta(days=1))
+    await store.close()
+    service = accepting(topic).replace("10s", "1s")
+    async with connected(bootstrap, service, data=data) as running, asyncio.timeout(20):
+        answers = [await post(running, "/s/edu.card", KEYED)]
+        while answers[-1].status != 202:
+            answers.append(await post(running, "/s/edu.card", KEYED))
+        found = await records(bootstrap, topic)
+    for refused in answers[:-1]:
+        assert (refused.status, refused.json()["cause"]) == (409, "idempotency_in_flight")
+        assert refused.value("retry-after") is not None
+    receipt = answers[-1].json()
+    assert (receipt["id"], receipt["durability"]) == (case.id, "kafka")
+    (record,) = found
+    assert dict(record.headers)["ce_id"].decode() == case.id
+    assert dict(record.headers)["ce_replayed"] == b"true"
