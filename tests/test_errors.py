@@ -21,7 +21,8 @@ def test_codes_are_never_renamed() -> None:
         "head_timeout body_timeout body_too_large record_too_large body_incomplete "
         "expectation_failed target_too_long headers_too_large rate_limited caller_gone "
         "caller_slow draining connection_limit internal_error spool_full spool_failed "
-        "cases_unreachable department_busy circuit_open name_not_resolved connection_refused "
+        "cases_unreachable outcome_unknown department_busy circuit_open name_not_resolved "
+        "connection_refused "
         "connect_timeout tls_failed connection_lost answer_timeout answer_malformed "
         "answer_headers_too_large answer_incomplete reply_timeout reply_malformed "
         "reply_invalid broker_unreachable broker_timeout broker_refused topic_unknown "
@@ -116,6 +117,7 @@ PRODUCED_IN = {
     "spool_full": "kafka/test_outbox.py",
     "spool_failed": OUTAGE,
     "cases_unreachable": OUTAGE,
+    "outcome_unknown": "whole/test_after_a_crash.py",
     "broker_unreachable": "serve/test_gateway.py",
     "broker_timeout": "kafka/test_rejections.py",
     "broker_refused": "kafka/test_rejections.py",

@@ -66,6 +66,7 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.SPOOL_FULL: Outcome(503, "connection_limit_reached"),
     errors.SPOOL_FAILED: Outcome(503, "proxy_internal_error"),
     errors.CASES_UNREACHABLE: Outcome(503, "proxy_internal_error"),
+    errors.OUTCOME_UNKNOWN: Outcome(503, "proxy_internal_response"),
     errors.DEPARTMENT_BUSY: Outcome(503, "connection_limit_reached"),
     errors.CIRCUIT_OPEN: Outcome(503, "destination_unavailable"),
     errors.NAME_NOT_RESOLVED: Outcome(502, "dns_error"),

@@ -73,6 +73,7 @@ from gateway.errors.of_gateway import (
     DRAINING,
     INTERNAL_ERROR,
     OF_GATEWAY,
+    OUTCOME_UNKNOWN,
     SPOOL_FAILED,
     SPOOL_FULL,
 )
@@ -116,6 +117,7 @@ __all__ = [
     "METHOD_NOT_ALLOWED",
     "NAME_NOT_RESOLVED",
     "NOT_GRANTED",
+    "OUTCOME_UNKNOWN",
     "PATH_REFUSED",
     "RATE_LIMITED",
     "RECORD_KEY_MISSING",

@@ -55,6 +55,15 @@ CASES_UNREACHABLE = _cause(
     ),
 )
 
+OUTCOME_UNKNOWN = _cause(
+    "outcome_unknown",
+    (
+        "It is not known yet what became of the first request with this Idempotency-Key",
+        "使用该 Idempotency-Key 的首个请求的结果尚不明确",
+    ),
+    ("Send it again with the same key.", "请使用同一个键重新发送。"),
+)
+
 OF_GATEWAY: Final = (
     DRAINING,
     CONNECTION_LIMIT,
@@ -62,4 +71,5 @@ OF_GATEWAY: Final = (
     SPOOL_FULL,
     SPOOL_FAILED,
     CASES_UNREACHABLE,
+    OUTCOME_UNKNOWN,
 )

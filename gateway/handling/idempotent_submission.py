@@ -101,7 +101,7 @@ class IdempotentSubmission:
             case = await link.cases.wait(case.id, _settled, delivery.until(submission)) or case
             if case.state is State.RECEIVED:
                 # Nobody knows yet where the request is, so there is nothing to give a receipt for.
-                raise Fault(errors.IDEMPOTENCY_IN_FLIGHT, retry_after=1.0)
+                raise Fault(errors.OUTCOME_UNKNOWN, may_have_been_sent=True, retry_after=1.0)
         else:
             link.repeated(submission.service.id, "replayed")
         return _reply(case)

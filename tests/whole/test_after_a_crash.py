@@ -94,7 +94,7 @@ async def test_a_key_whose_first_request_died_with_its_gateway_gives_no_empty_re
             answers.append(await post(running, "/s/edu.card", KEYED))
         found = await records(bootstrap, topic)
     for refused in answers[:-1]:
-        assert (refused.status, refused.json()["cause"]) == (409, "idempotency_in_flight")
+        assert (refused.status, refused.json()["cause"]) == (503, "outcome_unknown")
         assert refused.value("retry-after") is not None
     receipt = answers[-1].json()
     assert (receipt["id"], receipt["durability"]) == (case.id, "kafka")
