@@ -50,7 +50,7 @@ TESTED_BY: Final = (
     | {
         f"gateway/handling/{module}.py": "tests/whole/test_cases.py"
         for module in (
-            *("case_answers", "case_arrivals", "case_desk", "case_path"),
+            *("case_answers", "case_desk", "case_path"),
             *("idempotent_submission", "submission", "whole_bodies"),
         )
     }

@@ -40,7 +40,6 @@ __all__ = ["CaseArrivals"]
 
 AT_A_TIME: Final = 256
 FULL: Final = 10_000
-"""Events that wait here before reading from Kafka pauses."""
 RETRY: Final = 1.0
 """Seconds between two tries while the case store is away, and for a case that is not there yet."""
 NOBODY: Final = "-"
@@ -49,7 +48,10 @@ _log = logging.getLogger("gateway.handling")
 
 
 class CaseArrivals:
-    """`routes` gives the version in force; `wall_clock` the time in UTC."""
+    """`routes` gives the version in force; `wall_clock` the time in UTC.
+
+    `full` is how many events wait here before reading from Kafka pauses.
+    """
 
     def __init__(
         self,
@@ -59,6 +61,8 @@ class CaseArrivals:
         letters: DeadLetters,
         events: KafkaEvents,
         wall_clock: Callable[[], datetime],
+        *,
+        full: int = FULL,
     ) -> None:
         self._routes = routes
         self._cases = cases
@@ -66,6 +70,7 @@ class CaseArrivals:
         self._letters = letters
         self._events = events
         self._wall_clock = wall_clock
+        self._full = full
         self._waiting: deque[LateReply | StatusEvent] = deque()
         self._working = False
         self._news = asyncio.Event()
@@ -76,7 +81,7 @@ class CaseArrivals:
         """Queue what the inbox could give to no waiting request."""
         self._waiting.append(event)
         self._news.set()
-        if len(self._waiting) >= FULL:
+        if len(self._waiting) >= self._full:
             self._room.clear()
 
     @property
@@ -133,6 +138,11 @@ class CaseArrivals:
                 except StoreError as error:
                     _log.warning("an event of a case waits for the case store: %s", error)
                     await asyncio.sleep(RETRY)
+                except Exception as error:  # noqa: BLE001  # one event must not stop all others
+                    # The error's own text may show what a department wrote about a person.
+                    kind = type(error).__name__
+                    _log.error("an event of case %s cannot be handled (%s)", event.event_id, kind)
+                    break
 
     async def _one(self, event: LateReply | StatusEvent) -> None:
         case = await self._cases.store.find(event.event_id)

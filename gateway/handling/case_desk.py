@@ -18,7 +18,7 @@ from gateway.cases.transitions import CaseEvent, apply
 from gateway.handling.case_answers import answer_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable, Callable, Coroutine
     from datetime import datetime
 
     from gateway.cases.book import CaseBook
@@ -87,23 +87,31 @@ class CaseDesk:
             event = event._replace(place=sent.place, durability=sent.durability)
         self._note_soon(opened, event)
 
+    def expired(self, case: Case) -> None:
+        """Nobody answered in time: the channel is told of that too."""
+        self._soon(self._tell(case))
+
     async def close(self) -> None:
         """Finish what is being noted."""
         if self._noting:
             await asyncio.wait(self._noting)
 
     def _note_soon(self, opened: Opened, event: CaseEvent) -> None:
-        task = asyncio.get_running_loop().create_task(
-            self._note_in_the_end(opened, event), name="case-note"
-        )
+        self._soon(self._note_in_the_end(opened, event))
+
+    async def _note_in_the_end(self, opened: Opened, event: CaseEvent) -> None:
+        if opened.stored is not None:
+            await opened.stored
+        await self.note(opened.case.id, event)
+
+    def _soon(self, work: Coroutine[None, None, None]) -> None:
+        task = asyncio.get_running_loop().create_task(self._kept(work), name="case-note")
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    async def _note_in_the_end(self, opened: Opened, event: CaseEvent) -> None:
+    async def _kept(self, work: Coroutine[None, None, None]) -> None:
         try:
-            if opened.stored is not None:
-                await opened.stored
-            await self.note(opened.case.id, event)
+            await work
         except StoreError as error:
             _log.error("a case could not be brought up to date: %s", error)
 

@@ -19,11 +19,11 @@ from typing import TYPE_CHECKING, Final, NamedTuple, Self
 from gateway.errors import REPLIES_NOT_READY, Fault
 from gateway.kafka.events import ReplyFate
 from gateway.kafka.profiles import PROFILES
-from gateway.kafka.reply_reader import ReplyReader
+from gateway.kafka.reply_reader import ReplyReader, always_room
 from gateway.kafka.status_events import MalformedStatusError, is_status, status_event
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Awaitable, Callable, Iterable, Mapping
     from datetime import datetime
     from types import TracebackType
 
@@ -155,7 +155,8 @@ class ReplyInbox:
 
     `genuine` tells whether an id was made with the key of this gateway. `late`, `progress` and
     `poison` are given what the module says, must return at once and must not raise. The fate of
-    what is given to `late` is for its receiver to report; that of all else is reported here.
+    what is given to `late` is for its receiver to report; that of all else is reported here. `room`
+    is awaited before more is read.
     """
 
     def __init__(
@@ -167,6 +168,7 @@ class ReplyInbox:
         late: Callable[[LateReply], None],
         progress: Callable[[StatusEvent], None],
         poison: Callable[[IncomingRecord, str], None],
+        room: Callable[[], Awaitable[None]] = always_room,
         remembered: int = REMEMBERED,
     ) -> None:
         self._events = events
@@ -178,7 +180,7 @@ class ReplyInbox:
         self._subscriptions: Mapping[str, Subscription] = {}
         self._waiting: dict[str, Expected] = {}
         self._answered: OrderedDict[str, _Answered] = OrderedDict()
-        self._reader = ReplyReader(connection, events, self.take)
+        self._reader = ReplyReader(connection, events, self.take, room=room)
 
     def start(self, since: datetime | None = None) -> None:
         """Begin to read; returns at once, whether there are brokers or not.
@@ -210,6 +212,10 @@ class ReplyInbox:
     def obstacles(self) -> dict[str, str]:
         """Return, for each wanted topic that is not positioned, why."""
         return self._reader.obstacles()
+
+    def lacking(self) -> dict[str, str]:
+        """Return why, for each wanted topic that was never positioned."""
+        return self._reader.lacking()
 
     def expect(
         self, topic: str, service_id: str, event_id: str, profile: Profile | None = None

@@ -47,6 +47,10 @@ class Positions:
     def __contains__(self, partition: TopicPartition) -> bool:
         return partition in self._next
 
+    def knows(self, topic: str) -> bool:
+        """True when a place on `topic` was found before."""
+        return any(partition.topic == topic for partition in self._next)
+
     def forget(self) -> None:
         """Give up all places: each partition is read from its end again."""
         self._next.clear()

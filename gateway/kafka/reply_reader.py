@@ -26,11 +26,19 @@ from gateway.kafka.aiokafka_internals import (
 from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.events import ReplyFate
 from gateway.kafka.record import IncomingRecord
+from gateway.kafka.reply_obstacles import (
+    AWAY,
+    DENIED,
+    MISSING,
+    NO_POSITION,
+    NOT_YET,
+    ReplyObstacles,
+)
 from gateway.kafka.reply_positions import Positions
 from gateway.kafka.unreadable import first_readable
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Awaitable, Callable
 
     from aiokafka import ConsumerRecord
     from aiokafka.client import AIOKafkaClient
@@ -38,7 +46,7 @@ if TYPE_CHECKING:
     from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.events import KafkaEvents
 
-__all__ = ["ReplyReader"]
+__all__ = ["ReplyReader", "always_room"]
 
 CONNECT_TIMEOUT: Final = 5.0
 REQUEST_TIMEOUT: Final = 10.0
@@ -60,19 +68,17 @@ FAILURE_WINDOW: Final = 60.0
 POISON_SEARCH: Final = 5.0
 """Seconds to find the partition that holds a record which cannot be read."""
 
-NOT_WANTED: Final = "no service expects replies on it"
-NOT_YET: Final = "the gateway has not looked at it yet"
-AWAY: Final = "the brokers do not answer"
-MISSING: Final = "the topic does not exist, or the gateway may not see it"
-DENIED: Final = "the gateway may not read the topic"
-NO_POSITION: Final = "a partition has no position; it may be without a leader"
-
 log = logging.getLogger(__name__)
+
+
+async def always_room() -> None:
+    """Whoever takes records keeps none of them."""
 
 
 class ReplyReader:
     """Gives each record of the wanted topics to `take`, in order within a partition.
 
+    `room` is awaited before more is read: whoever takes records may have enough of them.
     `quiet` is after how many seconds it looks for new partitions when all is well. Raises
     `StartError` when a file that `connection` names cannot be used.
     """
@@ -83,16 +89,17 @@ class ReplyReader:
         events: KafkaEvents,
         take: Callable[[IncomingRecord], None],
         *,
+        room: Callable[[], Awaitable[None]] = always_room,
         quiet: float = QUIET,
     ) -> None:
         self._client_arguments = connection.client_arguments()
         self._events = events
         self._take = take
+        self._room = room
         self._quiet = quiet
         self._loop = asyncio.get_running_loop()
-        self._wanted: frozenset[str] = frozenset()
         self._changed = asyncio.Event()
-        self._obstacles: dict[str, str] = {}
+        self._obstacles = ReplyObstacles(events)
         self._positions = Positions()
         self._since: dict[str, datetime] = {}
         self._denied: dict[str, float] = {}
@@ -102,29 +109,31 @@ class ReplyReader:
     def start(self, since: datetime | None = None) -> None:
         """Begin in the background; what is wanted by now is read from `since` on."""
         if since is not None:
-            self._since = dict.fromkeys(self._wanted, since - OVERLAP)
+            self._since = dict.fromkeys(self._obstacles.wanted, since - OVERLAP)
         self._task = self._loop.create_task(self._run(), name="kafka-replies")
 
     def want(self, topics: frozenset[str], since: datetime | None = None) -> None:
         """Read exactly `topics`: those that are new from `since` on, or from their ends."""
         if since is not None:
-            self._since.update(dict.fromkeys(topics - self._wanted, since - OVERLAP))
-        for topic in self._wanted - topics:
-            if self._obstacles.pop(topic, None) is None:
-                self._events.positioned(topic, False)  # noqa: FBT003  # the protocol's signature
-        for topic in topics - self._wanted:
-            self._obstacles[topic] = NOT_YET
-            self._events.positioned(topic, False)  # noqa: FBT003  # as above
-        self._wanted = topics
+            self._since.update(dict.fromkeys(topics - self._obstacles.wanted, since - OVERLAP))
+        self._obstacles.want(topics)
         self._changed.set()
 
     def obstacle(self, topic: str) -> str | None:
         """Return why replies on `topic` could be missed, None when they cannot."""
-        return self._obstacles.get(topic) if topic in self._wanted else NOT_WANTED
+        return self._obstacles.of(topic)
 
     def obstacles(self) -> dict[str, str]:
         """Return the obstacles of all wanted topics that have one."""
-        return dict(self._obstacles)
+        return self._obstacles.as_dict()
+
+    def lacking(self) -> dict[str, str]:
+        """Return the obstacles of the topics that were never positioned.
+
+        Of the others nothing is missed: reading goes on where it was.
+        """
+        obstacles = self._obstacles.as_dict().items()
+        return {topic: why for topic, why in obstacles if not self._positions.knows(topic)}
 
     def read_until(self) -> datetime | None:
         """Return the time before which all that was written to the wanted topics was taken.
@@ -132,8 +141,8 @@ class ReplyReader:
         None when nothing is wanted or not all of it has a place. A topic that may not be read does
         not hold the others up.
         """
-        topics = self._wanted - self._denied.keys()
-        if any(self._obstacles.get(topic) in (NOT_YET, NO_POSITION) for topic in topics):
+        topics = self._obstacles.wanted - self._denied.keys()
+        if any(self._obstacles.of(topic) in (NOT_YET, NO_POSITION) for topic in topics):
             return None
         return self._positions.read_until(topics)
 
@@ -145,7 +154,7 @@ class ReplyReader:
 
     async def _run(self) -> None:
         while True:
-            while not self._wanted:
+            while not self._obstacles.wanted:
                 self._changed.clear()
                 await self._changed.wait()
             consumer = await self._connect()
@@ -155,10 +164,10 @@ class ReplyReader:
                     group.create_task(self._read(consumer), name="kafka-replies-read")
             except* KafkaError as errors:
                 log.warning("Reading replies starts again: %s", errors.exceptions)
-                self._report(self._wanted, dict.fromkeys(self._wanted, AWAY))
+                self._obstacles.all_have(AWAY)
             except* Exception:
                 log.exception("Reading replies failed and starts again")
-                self._report(self._wanted, dict.fromkeys(self._wanted, AWAY))
+                self._obstacles.all_have(AWAY)
             finally:
                 await abandon_consumer(consumer)
             await asyncio.sleep(FIRST_BACKOFF)
@@ -176,7 +185,7 @@ class ReplyReader:
             except Exception as error:  # noqa: BLE001  # whatever answers there, try again
                 log.warning("Replies cannot be read: %s", str(error) or type(error).__name__)
                 await abandon_consumer(consumer)
-                self._report(self._wanted, dict.fromkeys(self._wanted, AWAY))
+                self._obstacles.all_have(AWAY)
             else:
                 return consumer
             await asyncio.sleep(backoff * random.uniform(0.5, 1.0))  # noqa: S311  # spreads retries
@@ -207,7 +216,7 @@ class ReplyReader:
             if due or self._changed.is_set():
                 self._changed.clear()
                 looked = now
-                before = self._obstacles.copy()
+                before = self._obstacles.as_dict()
                 up = await self._refresh(consumer)
                 patience = self._patience(patience, before) if up else TICK
                 away_since = None if up else away_since or now
@@ -228,9 +237,10 @@ class ReplyReader:
 
     def _patience(self, last: float, before: dict[str, str]) -> float:
         """Return how many seconds the next look at the topics can wait."""
-        if not self._obstacles:
+        obstacles = self._obstacles.as_dict()
+        if not obstacles:
             return self._quiet
-        return TICK if self._obstacles != before else min(2 * last, self._quiet)
+        return TICK if obstacles != before else min(2 * last, self._quiet)
 
     async def _rest(self) -> None:
         try:
@@ -241,21 +251,21 @@ class ReplyReader:
 
     async def _refresh(self, consumer: AIOKafkaConsumer) -> bool:
         """Look at the topics and assign what is there; false when no broker answers."""
-        wanted = self._wanted
+        wanted = self._obstacles.wanted
         client = consumer_client(consumer)
         if not wanted:
             consumer.unsubscribe()
             return True
         client.set_topics(wanted)
         if not await any_broker_answers(client):
-            self._report(wanted, dict.fromkeys(wanted, AWAY))
+            self._obstacles.found(wanted, dict.fromkeys(wanted, AWAY))
             return False
         missing = MISSING if await _fresh_metadata(client) else NOT_YET
         partitions = self._partitions(consumer, wanted)
         self._deny(await self._positions.find(consumer, partitions, self._since))
         self._assign(consumer, partitions)
-        whys = {topic: self._why(consumer, topic, missing) for topic in wanted}
-        self._report(wanted, {topic: why for topic, why in whys.items() if why is not None})
+        whys = ((topic, self._why(consumer, topic, missing)) for topic in wanted)
+        self._obstacles.found(wanted, {topic: why for topic, why in whys if why is not None})
         return True
 
     def _partitions(
@@ -294,25 +304,9 @@ class ReplyReader:
         placed = all(TopicPartition(topic, number) in self._positions for number in numbers)
         return None if placed else NO_POSITION
 
-    def _report(self, looked: frozenset[str], obstacles: dict[str, str]) -> None:
-        """Take over what a look at the topics `looked` found; others may be wanted by now."""
-        for topic in looked & self._wanted:
-            why = obstacles.get(topic)
-            if (topic in self._obstacles) != (why is not None):
-                log.log(
-                    logging.INFO if why is None else logging.WARNING,
-                    "Replies on %s: %s",
-                    topic,
-                    why or "positioned",
-                )
-                self._events.positioned(topic, why is None)
-            if why is None:
-                self._obstacles.pop(topic, None)
-            else:
-                self._obstacles[topic] = why
-
     async def _read(self, consumer: AIOKafkaConsumer) -> None:
         while True:
+            await self._room()
             try:
                 batches = await consumer.getmany(timeout_ms=1000)
             except TopicAuthorizationFailedError as error:
@@ -352,7 +346,7 @@ class ReplyReader:
 
     def _take_all(self, batches: dict[TopicPartition, list[ConsumerRecord]]) -> None:
         for partition, records in batches.items():
-            if partition.topic not in self._wanted:
+            if partition.topic not in self._obstacles.wanted:
                 continue  # wanted no longer; it keeps its place
             for record in self._positions.asked_for(partition, records):
                 self._take(_incoming(record))

@@ -36,7 +36,7 @@ from gateway.operations.routes_report import Reload, RoutesReport
 from gateway.routing.sources import UnreadableFileError
 from gateway.serve.case_side import CaseSide
 from gateway.serve.gauges import gauges
-from gateway.serve.kafka_side import KafkaSide
+from gateway.serve.kafka_side import KafkaSide, subscriptions
 from gateway.settings import Address, Settings
 from gateway.sweep import Sweep
 from gateway.telemetry.exposition import Exposition
@@ -202,20 +202,23 @@ class Gateway:
                 reason="draining: requests in flight are finished" if draining else "accepting",
             ),
         ]
-        topics = _reply_topics(self._board)
-        if topics:
-            obstacles = dict.fromkeys(topics, "the gateway was started without --kafka")
-            if self._kafka is not None:
-                obstacles = self._kafka.inbox.obstacles()
-            checks.append(
-                Check(
-                    "replies",
-                    ok=not obstacles,
-                    reason="; ".join(f"{topic}: {why}" for topic, why in obstacles.items())
-                    or "every reply topic is positioned",
-                )
-            )
-        return checks + self._storage_checks()
+        return [*checks, *self._reply_checks(), *self._storage_checks()]
+
+    def _reply_checks(self) -> list[Check]:
+        """Topics that were positioned once do not make the gateway unready while the brokers are
+        away: nothing on them is missed, and requests go to the disk meanwhile.
+        """
+        topics = (
+            frozenset() if self._board is None else frozenset(subscriptions(self._board.current))
+        )
+        if not topics:
+            return []
+        lacking = obstacles = dict.fromkeys(topics, "the gateway was started without --kafka")
+        if self._kafka is not None:
+            lacking, obstacles = self._kafka.inbox.lacking(), self._kafka.inbox.obstacles()
+        reasons = [f"{topic}: {why}" for topic, why in obstacles.items()]
+        reason = "; ".join(reasons) or "every reply topic is positioned"
+        return [Check("replies", ok=not lacking, reason=reason)]
 
     def _storage_checks(self) -> list[Check]:
         failure = self._cases.store.failure
@@ -257,7 +260,7 @@ class Gateway:
 
     def _took_effect(self, live: LiveRoutes) -> None:
         """A snapshot is in place: gauges and reply topics follow it."""
-        topics = _reply_topics_of(live)
+        topics = frozenset(subscriptions(live))
         spool = None
         if self._kafka is not None:
             self._kafka.want(live)
@@ -275,7 +278,8 @@ class Gateway:
         return self._board.current
 
     def _expired(self, case: Case) -> None:
-        """A case ran out of its time: the record of that goes to the dead letters."""
+        """A case ran out of its time: its channel is told, and the dead letters keep a note."""
+        self._cases.desk.expired(case)
         if self._kafka is not None:
             self._kafka.expired(case)
 
@@ -290,7 +294,9 @@ class Gateway:
         self.metrics.connections += change
 
     def _own(self, work: Coroutine[None, None, None], name: str) -> None:
-        self._tasks.append(asyncio.get_running_loop().create_task(work, name=name))
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        task.add_done_callback(_tell_end)
+        self._tasks.append(task)
 
     def _addresses(self) -> dict[str, object]:
         return {
@@ -323,20 +329,14 @@ async def run(
         await gateway.drain_and_close()
 
 
-def _reply_topics_of(live: LiveRoutes) -> frozenset[str]:
-    return frozenset(
-        runtime.kafka.backend.reply_topic
-        for runtime in live.services.values()
-        if runtime.kafka is not None and runtime.kafka.backend.reply_topic is not None
-    )
-
-
 def _kafka_services(live: LiveRoutes) -> list[str]:
     return sorted(id_ for id_, runtime in live.services.items() if runtime.kafka is not None)
 
 
-def _reply_topics(board: RouteBoard | None) -> frozenset[str]:
-    return frozenset() if board is None else _reply_topics_of(board.current)
+def _tell_end(task: asyncio.Task[None]) -> None:
+    """What runs beside the requests ends when it is cancelled, and never by itself."""
+    if not task.cancelled() and (error := task.exception()) is not None:
+        _log.critical("%s has ended", task.get_name(), exc_info=error)
 
 
 def _stdout() -> io.RawIOBase:

@@ -101,6 +101,7 @@ class KafkaSide:
             late=self.arrivals.take,
             progress=self.arrivals.take,
             poison=self._poison,
+            room=self.arrivals.room,
         )
         self.link = KafkaLink(
             self.outbox,

@@ -20,6 +20,8 @@ from gateway.telemetry.department_families import (
     CASES_TRANSITIONS,
     DEAD_LETTERS,
     IDEMPOTENCY,
+    LETTERS,
+    REJECTIONS,
 )
 from gateway.telemetry.reading import Reading, counters, gauge, histograms
 
@@ -48,6 +50,14 @@ class CaseMeter:
         self._idempotency = Children(IDEMPOTENCY, Counter)
         self._callbacks = Children(CALLBACKS, Counter)
         self._letters = Children(DEAD_LETTERS, Counter)
+
+    def begin(self, service_id: str) -> None:
+        """Make the service's series, so that they exist before the first event."""
+        self._expired.child(service_id)
+        for reason in REJECTIONS:
+            self._rejected.child(service_id, reason)
+        for reason in LETTERS:
+            self._letters.child(service_id, reason)
 
     def transition(self, service: str, state: str) -> None:
         """A case of the service entered `state`."""

@@ -257,3 +257,12 @@ REPLY_FATES: Final = ("answered", "late", "foreign", "duplicate", "malformed")
 SPOOL_REASONS: Final = ("late", "away", "order", "journal")
 DRAIN_RESULTS: Final = ("published", "refused")
 SPOOL_REFUSALS: Final = ("full", "failed")
+REJECTIONS: Final = ("stale", "illegal", "unknown_state")
+LETTERS: Final = (
+    "reply_malformed",
+    "reply_invalid",
+    "record_refused",
+    "case_expired",
+    "callback_undeliverable",
+    "lost",
+)

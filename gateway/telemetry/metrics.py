@@ -148,6 +148,7 @@ class Metrics:
             if transport == "kafka":
                 self.kafka.begin(service_id)
                 self.spool.begin(service_id)
+                self.cases.begin(service_id)
             else:
                 for result in families.RETRY_RESULTS:
                     self.retries.child(service_id, result)

@@ -9,14 +9,8 @@ import pytest
 
 from gateway.demo.broker import EmbeddedBroker
 from gateway.kafka.connection import KafkaConnection
-from gateway.kafka.reply_reader import (
-    AWAY,
-    MISSING,
-    NOT_WANTED,
-    NOT_YET,
-    OVERLAP,
-    ReplyReader,
-)
+from gateway.kafka.reply_obstacles import AWAY, MISSING, NOT_WANTED, NOT_YET
+from gateway.kafka.reply_reader import OVERLAP, ReplyReader
 from tests.doubles.kafka_topic import (
     create,
     partitions,

@@ -15,7 +15,8 @@ from gateway.errors import BROKER_REFUSED, Fault
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.producer import SupervisedProducer
 from gateway.kafka.record import OutgoingRecord
-from gateway.kafka.reply_reader import DENIED, MISSING, ReplyReader
+from gateway.kafka.reply_obstacles import DENIED, MISSING
+from gateway.kafka.reply_reader import ReplyReader
 from tests.doubles.kafka_topic import create, topic_name
 from tests.kafka.broker.apache_kafka import ApacheKafka
 

@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from gateway.cases.case import State
+from gateway.kafka.dead_letters import Reason
 from gateway.telemetry.metrics import Gauges, Metrics
 from tests.telemetry.scrapes import samples_of
 
@@ -53,6 +54,17 @@ async def test_questions_keys_callbacks_and_dead_letters_are_counted() -> None:
     assert seen["gateway_idempotency_total{result=replayed,service=svc}"] == 1
     assert seen["gateway_callbacks_total{channel=app,result=retry}"] == 1
     assert seen["gateway_dead_letters_total{reason=expired,service=svc}"] == 1
+
+
+async def test_a_service_has_its_series_before_anything_went_wrong() -> None:
+    metrics = made()
+    metrics.service("svc", "kafka")
+    seen = await samples_of(metrics)
+    assert seen["gateway_cases_expired_total{service=svc}"] == 0
+    for reason in ("stale", "illegal", "unknown_state"):
+        assert seen[f"gateway_cases_rejected_total{{reason={reason},service=svc}}"] == 0
+    for reason in (*Reason, "lost"):
+        assert seen[f"gateway_dead_letters_total{{reason={reason},service=svc}}"] == 0
 
 
 async def test_a_store_that_was_never_asked_is_neither_up_nor_down() -> None:

@@ -11,7 +11,7 @@ from gateway.demo.broker import EmbeddedBroker
 from tests.doubles.caller import Caller
 from tests.doubles.gateway import WITH_KEY, http_service, routes_text, running_gateway
 from tests.doubles.kafka_department import silence
-from tests.doubles.kafka_topic import records, topic_name
+from tests.doubles.kafka_topic import partitions, records, topic_name
 from tests.doubles.origin import Origin, reply
 from tests.doubles.tcp_proxy import TcpProxy
 from tests.whole.departments import accepting, pension, replying
@@ -87,10 +87,16 @@ async def test_without_a_broker_it_boots_and_takes_requests_that_are_sent_later(
 async def test_a_broker_that_is_killed_costs_no_request_and_another_one_is_found() -> None:
     async with Origin(reply(b"paid")) as origin, TcpProxy() as proxy:
         topic = topic_name("cards")
-        text = routes_text(http_service("edu.payment", origin.url), accepting(topic))
+        text = routes_text(
+            http_service("edu.payment", origin.url),
+            accepting(topic),
+            replying(f"{topic}.pension"),
+        )
         async with EmbeddedBroker() as first:
+            await partitions(first.bootstrap, f"{topic}.pension.replies")
             await proxy.open(first.bootstrap)
             async with running_gateway(text, kafka=proxy.address) as running:
+                await until_ready(running.ops_port)
                 await until_scraped(
                     running.ops_port, lambda s: s.only("gateway_kafka_connected") == 1
                 )
@@ -99,11 +105,16 @@ async def test_a_broker_that_is_killed_costs_no_request_and_another_one_is_found
                 await proxy.close()
                 away = [await post(running) for _ in range(5)]
                 assert (await post(running, "/s/edu.payment")).body == b"paid"
+                await until_scraped(
+                    running.ops_port, lambda s: s.only("gateway_kafka_connected") == 0
+                )
+                readiness = await ask(running.ops_port, "/readyz")
                 async with EmbeddedBroker() as second:
                     await proxy.open(second.bootstrap)
                     await until_drained(running)
                     found = await records(second.bootstrap, topic)
                     samples = await scrape(running.ops_port)
+    assert readiness.status == 200, "nothing is lost, so no instance is taken out of service"
     for answer in away:
         assert (answer.status, answer.json()["durability"]) == (202, "local")
     seen = list(dict.fromkeys(ids(found)))
