@@ -63,9 +63,9 @@ TESTED_BY: Final = (
     | {"gateway/kafka/outbox_sending.py": "tests/kafka/test_outbox.py"}
     | {
         "gateway/handling/books.py": "tests/handling/test_pipeline.py",
-        "gateway/serve/case_side.py": "tests/serve/test_gateway.py",
-        "gateway/serve/gauges.py": "tests/serve/test_gateway.py",
-        "gateway/serve/kafka_side.py": "tests/serve/test_gateway.py",
+        "gateway/serve/case_side.py": "tests/whole/test_case_callbacks.py",
+        "gateway/serve/gauges.py": "tests/whole/test_kafka.py",
+        "gateway/serve/kafka_side.py": "tests/whole/test_case_callbacks.py",
     }
     | {
         f"gateway/errors/{module}.py": "tests/test_errors.py"

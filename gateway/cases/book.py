@@ -67,8 +67,13 @@ class CaseBook:
         self._loop = asyncio.get_running_loop()
         self._watches = Watches(store.find)
         self._ids: CaseIds | None = None
+        self._ready = asyncio.Event()
         self._up: bool | None = None
         store.on_change(self._watches.changed)
+
+    async def until_ready(self) -> None:
+        """Wait until the key of the ids is known: before that nobody can tell whose a reply is."""
+        await self._ready.wait()
 
     @property
     def ids(self) -> CaseIds:
@@ -147,6 +152,7 @@ class CaseBook:
         self._watches.read_again()
         await _all_of(self._expire, EXPIRE_AT_A_TIME)
         await _all_of(self._sweep, SWEEP_AT_A_TIME)
+        await _all_of(self._sweep_keys, SWEEP_AT_A_TIME)
         counts = await self._timed("count", self.store.count())
         self.events.counted({(service, state.value): n for (service, state), n in counts.items()})
 
@@ -159,6 +165,9 @@ class CaseBook:
             self._expired(case)
         return len(cases)
 
+    async def _sweep_keys(self) -> int:
+        return await self._timed("sweep_keys", self.store.sweep_keys(SWEEP_AT_A_TIME))
+
     async def _sweep(self) -> int:
         before = self._wall_clock() - self._kept
         swept = await self._timed("sweep", self.store.sweep(before, SWEEP_AT_A_TIME))
@@ -168,6 +177,7 @@ class CaseBook:
 
     async def _learn_key(self) -> None:
         self._ids = CaseIds(await self.store.secret())
+        self._ready.set()
 
     async def _timed(self, operation: str, work: Awaitable[T]) -> T:
         began = self._loop.time()

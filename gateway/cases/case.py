@@ -81,11 +81,21 @@ class Place(NamedTuple):
 
 
 class Answer(NamedTuple):
-    """The department's answer. Of its headers only the content type is kept."""
+    """The department's answer; `fields` are its other header lines, each ended by CRLF."""
 
     status: int
     content_type: str | None
     body: bytes
+    fields: bytes = b""
+
+    @property
+    def content_encoding(self) -> str | None:
+        """How the body is encoded (RFC 9110, 8.4), None when it is not."""
+        for line in self.fields.split(b"\r\n"):
+            name, _, value = line.partition(b":")
+            if name.lower() == b"content-encoding":
+                return value.strip().decode("latin-1")
+        return None
 
     def __repr__(self) -> str:
         return f"Answer({self.status}, {self.content_type!r}, {len(self.body)} bytes)"

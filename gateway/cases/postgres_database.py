@@ -15,6 +15,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import random
+import re
 import ssl
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, Final
@@ -62,6 +63,7 @@ _MEANINGS: Final = {
 """What a SQLSTATE or its class says (PostgreSQL documentation, appendix A)."""
 _FOR_GOOD: Final = ("28", "3D", "3F", "42501")
 """What does not go away by waiting."""
+_URL: Final = re.compile(r"\w+://(?:[^/?#@]*@)?([^/?#@]*)(?:/([^/?#@]*))?(?:\?.*)?", re.DOTALL)
 _AWAY: Final = ("08", "25006", "57P")
 """The connection is of no use any more."""
 
@@ -308,9 +310,14 @@ def _meaning(state: str | None) -> str:
 
 
 def _place(url: str) -> str:
-    """Hosts and database of a URL: no user, no password, no options."""
-    authority, _, rest = url.partition("://")[2].partition("/")
-    return f"{authority.rpartition('@')[2] or 'its local socket'}/{rest.partition('?')[0]}"
+    """Hosts and database of a URL: no user, no password, no options.
+
+    Nothing of a URL that is not well formed is shown: where its password ends is a guess.
+    """
+    match = _URL.fullmatch(url)
+    if match is None:
+        return "the address that was given"
+    return f"{match[1] or 'its local socket'}/{match[2] or ''}"
 
 
 async def _keep(_connection: object) -> None:

@@ -130,11 +130,11 @@ class Keys:
                 parts = (answer.status, answer.fields, answer.body, expires_at)
                 await connection.execute(_SETTLE, *key, *parts)
 
-    async def sweep(self, now: datetime, limit: int) -> None:
-        """Remove keys whose expiry has passed."""
+    async def sweep(self, now: datetime, limit: int) -> int:
+        """Remove keys whose expiry has passed; return the larger number of the two kinds."""
         async with self._database.connection() as connection:
-            for statement in _SWEEP:
-                await connection.execute(statement, now, limit)
+            done = [await connection.execute(statement, now, limit) for statement in _SWEEP]
+        return max(int(tag.rpartition(" ")[2]) for tag in done)
 
 
 async def _reserve(

@@ -148,8 +148,10 @@ class PostgresStore:
         return await self._cases.expire(now, limit)
 
     async def sweep(self, before: datetime, limit: int) -> int:
-        await self._keys.sweep(self._now(), limit)
         return await self._cases.sweep(before, limit)
+
+    async def sweep_keys(self, limit: int) -> int:
+        return await self._keys.sweep(self._now(), limit)
 
     async def mark(self, name: str, at: datetime) -> None:
         async with self._database.connection() as connection:

@@ -59,18 +59,12 @@ _SWEEP: Final = (
     "(SELECT rowid FROM cases WHERE updated_at < ? ORDER BY updated_at LIMIT ?) RETURNING id"
 )
 _SWEEP_CALLBACKS: Final = "DELETE FROM callbacks WHERE case_id = ?"
-_SWEEP_KEYS: Final = tuple(
-    f"DELETE FROM {table} WHERE (channel, service, value) IN "  # noqa: S608  # the two names below
-    f"(SELECT channel, service, value FROM {table} WHERE expires_at <= ? LIMIT ?)"
-    for table in ("reservations", "held_answers")
-)
 
 
 class Bounds(NamedTuple):
-    """What a sweep takes: cases not updated since `before`, keys that expired by `now`."""
+    """What a sweep takes: up to `limit` cases not updated since `before`."""
 
     before: int
-    now: int
     limit: int
 
 
@@ -180,7 +174,5 @@ def _expire(db: sqlite3.Connection, now: datetime, limit: int, changed: Changed)
 def _sweep(db: sqlite3.Connection, bounds: Bounds, changed: Changed) -> int:
     swept = db.execute(_SWEEP, (bounds.before, bounds.limit)).fetchall()
     db.executemany(_SWEEP_CALLBACKS, swept)
-    for statement in _SWEEP_KEYS:
-        db.execute(statement, (bounds.now, bounds.limit))
     changed += [case_id for (case_id,) in swept]
     return len(swept)

@@ -43,6 +43,11 @@ _SETTLE: Final = (
     "UPDATE held_answers SET status = ?, fields = ?, body = ?, "
     "expires_at = coalesce(?, expires_at) WHERE channel = ? AND service = ? AND value = ?"
 )
+_SWEEP: Final = tuple(
+    f"DELETE FROM {table} WHERE (channel, service, value) IN "  # noqa: S608  # the two names below
+    f"(SELECT channel, service, value FROM {table} WHERE expires_at <= ? LIMIT ?)"
+    for table in ("reservations", "held_answers")
+)
 
 
 class Claim(NamedTuple):
@@ -81,6 +86,13 @@ def release_all(db: sqlite3.Connection, keys: Sequence[Key], changed: Changed) -
 def hold_all(db: sqlite3.Connection, claims: Sequence[Claim], _: Changed) -> Sequence[Held]:
     """Take keys of HTTP services where they are free."""
     return [_hold(db, claim) for claim in claims]
+
+
+def sweep_keys_all(
+    db: sqlite3.Connection, items: Sequence[tuple[int, int]], _: Changed
+) -> Sequence[int]:
+    """Remove keys whose expiry has passed: pairs of the time and how many at most."""
+    return [max(db.execute(sql, item).rowcount for sql in _SWEEP) for item in items]
 
 
 def settle_all(

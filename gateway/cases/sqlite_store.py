@@ -41,6 +41,7 @@ from gateway.cases.sqlite_keys import (
     release_all,
     reserve_all,
     settle_all,
+    sweep_keys_all,
 )
 from gateway.cases.sqlite_marks import mark_all, marked_all, secret_all
 from gateway.cases.sqlite_times import to_number
@@ -77,25 +78,17 @@ def _utc_now() -> datetime:
 
 
 class SqliteStore:
-    """Implements `gateway.cases.store.CaseStore` on the file `path`; `now` tells what has expired.
-
-    `committed` is as in `GroupCommit`.
-    """
+    """Implements `gateway.cases.store.CaseStore` on the file `path`; `now` is the wall clock."""
 
     def __init__(
         self,
         path: Path,
         *,
         now: Callable[[], datetime] = _utc_now,
-        committed: Callable[[int, float], None] | None = None,
     ) -> None:
         self._path = path
         self._now = now
-        self._commit = (
-            GroupCommit(path, synchronous="NORMAL")
-            if committed is None
-            else GroupCommit(path, synchronous="NORMAL", committed=committed)
-        )
+        self._commit = GroupCommit(path, synchronous="NORMAL")
         self._batches = Batches(self._commit, self._tell)
         self._listeners: list[Callable[[str], None]] = []
 
@@ -154,8 +147,11 @@ class SqliteStore:
         return self._batches.add(expire_all, (now, limit))
 
     def sweep(self, before: datetime, limit: int) -> asyncio.Future[int]:
-        bounds = Bounds(to_number(before), to_number(self._now()), limit)
+        bounds = Bounds(to_number(before), limit)
         return self._batches.add(sweep_all, bounds)
+
+    def sweep_keys(self, limit: int) -> asyncio.Future[int]:
+        return self._batches.add(sweep_keys_all, (to_number(self._now()), limit))
 
     async def mark(self, name: str, at: datetime) -> None:
         await self._batches.add(mark_all, (name, to_number(at)))

@@ -156,10 +156,10 @@ class CaseStore(Protocol):
         """
 
     def sweep(self, before: datetime, limit: int) -> Awaitable[int]:
-        """Remove up to `limit` cases not updated since `before`; return how many.
+        """Remove up to `limit` cases not updated since `before`; return how many."""
 
-        Up to `limit` idempotency keys whose expiry has passed go as well.
-        """
+    def sweep_keys(self, limit: int) -> Awaitable[int]:
+        """Remove up to `limit` expired idempotency keys of each kind; return the larger number."""
 
     def mark(self, name: str, at: datetime) -> Awaitable[None]:
         """Keep a stamp under a name, durably, with all that was committed before it."""

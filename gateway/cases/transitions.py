@@ -132,8 +132,9 @@ def apply(case: Case, event: CaseEvent) -> tuple[Case, Verdict]:
         if _is_stale(case, event):
             return _refused(case, event, Verdict.STALE)
         if state is case.state:
-            # The same state again is news only with a newer version: a note that was amended.
-            return (case, Verdict.REPEATED) if event.version is None else _taken(case, event, state)
+            # The same state again is news when it says more: a newer version, or another note.
+            says_more = event.version is not None or _note(event) not in (None, _last_note(case))
+            return _taken(case, event, state) if says_more else (case, Verdict.REPEATED)
     if state not in TRANSITIONS[case.state]:
         return _refused(case, event, Verdict.ILLEGAL)
     return _taken(case, event, state)
@@ -180,6 +181,11 @@ def _is_known(case: Case, event: CaseEvent) -> bool:
     """True for a record that was read before."""
     what = (event.state, event.at, event.version, _note(event))
     return any((step.state, step.at, step.version, step.note) == what for step in case.history)
+
+
+def _last_note(case: Case) -> str | None:
+    taken = (step for step in reversed(case.history) if step.rejected is None)
+    return next((step.note for step in taken if step.state is case.state), None)
 
 
 def _is_stale(case: Case, event: CaseEvent) -> bool:

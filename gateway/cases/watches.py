@@ -23,12 +23,14 @@ __all__ = ["Watches"]
 class _Watch:
     """One case that is watched: as it was read last (None: not yet, or removed), who hears of it.
 
-    `unread` is true while the case may have changed since it was read.
+    `absent` is true when the last reading found none. `unread` is true while the case may have
+    changed since it was read.
     """
 
-    __slots__ = ("latest", "news", "reader", "unread", "watchers")
+    __slots__ = ("absent", "latest", "news", "reader", "unread", "watchers")
 
     def __init__(self, news: asyncio.Future[None]) -> None:
+        self.absent = False
         self.latest: Case | None = None
         self.news = news
         self.reader: asyncio.Task[None] | None = None
@@ -72,11 +74,14 @@ class Watches:
     ) -> Case | None:
         """Return the case once it is `enough`, else as it was read last when `deadline` comes.
 
-        `deadline` is on the loop's clock. None: there is no such case, or it could not be read.
+        `deadline` is on the loop's clock. None: there is no such case (at once), or it could not be
+        read.
         """
         with self._watching(case_id) as watch:
             while not self._closed:
                 if watch.latest is not None and enough(watch.latest):
+                    break
+                if watch.absent:
                     break
                 left = deadline - self._loop.time()
                 if left <= 0:
@@ -126,6 +131,7 @@ class Watches:
                 watch.unread = False
                 try:
                     watch.latest = await self._find(case_id)
+                    watch.absent = watch.latest is None
                 except StoreError:
                     watch.unread = True
                     return  # whoever waits sees what is known; `read_again` tries again

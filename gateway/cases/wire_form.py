@@ -16,8 +16,9 @@ from gateway.routing.model import KafkaMode
 
 __all__ = ["from_bytes", "to_bytes"]
 
-FORM: Final = 1
-"""Raised when the order or the meaning of a field changes; older forms stay readable."""
+FORM: Final = 2
+"""Raised when the order or the meaning of a field changes; older forms stay readable: in form 1 an
+answer had no header lines beside its content type."""
 
 _STATES: Final = {state.value: state for state in State}
 _MODES: Final = {mode.value: mode for mode in KafkaMode}
@@ -27,8 +28,9 @@ _time = datetime.fromisoformat
 def to_bytes(case: Case) -> bytes:
     """Return all of a case but its answer's body."""
     if case.answer is not None:
-        status, content_type, _ = case.answer
-        parts: tuple[object, ...] = (FORM, *case[:-1], (status, content_type))
+        status, content_type, _, fields = case.answer
+        answer = (status, content_type, fields.decode("latin-1"))
+        parts: tuple[object, ...] = (FORM, *case[:-1], answer)
     else:
         parts = (FORM, *case)
     return orjson.dumps(parts, default=tuple, option=orjson.OPT_UTC_Z)
@@ -41,7 +43,7 @@ def from_bytes(data: bytes, body: bytes | None = None) -> Case:
     """
     try:
         form, *fields = orjson.loads(data)
-        if form == FORM:
+        if form in (1, FORM):
             return _read(fields, body or b"")
     except (ValueError, TypeError, LookupError):
         raise ValueError("not a case") from None  # the cause would quote what is in it
@@ -72,8 +74,13 @@ def _read(fields: list[Any], body: bytes) -> Case:
         version,
         unlisted,
         tuple([_step(step) for step in history]),
-        None if answer is None else Answer(answer[0], answer[1], body),
+        None if answer is None else _answer(answer, body),
     )
+
+
+def _answer(fields: list[Any], body: bytes) -> Answer:
+    status, content_type, *lines = fields
+    return Answer(status, content_type, body, "".join(lines).encode("latin-1"))
 
 
 def _step(fields: list[Any]) -> Step:

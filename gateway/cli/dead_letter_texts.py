@@ -9,7 +9,7 @@ import json
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
-from gateway.cli.masked import masked_headers, masked_key, masked_value
+from gateway.cli.masked import masked_header, masked_headers, masked_key, masked_value
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -74,7 +74,7 @@ def shown(letter: KeptLetter, *, unmasked: bool) -> dict[str, Any]:
         "place": f"{place.partition}:{place.offset}",
         "time": _time(place.timestamp),
         "reason": letter.reason,
-        "message": letter.message,
+        "message": _message(letter, unmasked=unmasked),
         "service": letter.service,
         "event_id": letter.event_id,
         "original": {
@@ -148,8 +148,18 @@ def _plain(value: bytes | None) -> str | None:
         return value.hex()
 
 
+def _message(letter: KeptLetter, *, unmasked: bool) -> str | None:
+    """Return the reason in words; another writer's may quote the record."""
+    if unmasked or letter.message is None or letter.service is not None:
+        return letter.message
+    return masked_header("message", letter.message.encode())
+
+
 def _time(milliseconds: int | None) -> str | None:
     if milliseconds is None or milliseconds < 0:
         return None
-    moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    try:
+        moment = datetime.fromtimestamp(milliseconds / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # some other unit than milliseconds
     return moment.isoformat(timespec="milliseconds").replace("+00:00", "Z")

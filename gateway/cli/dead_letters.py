@@ -265,7 +265,15 @@ async def _read_all(scope: Scope, limit: int) -> dict[str, Found]:
         return {topic: await _read(reader, scope, topic, limit) for topic in scope.topics}
 
 
-async def _read(reader: TopicReader, scope: Scope, topic: str, limit: int) -> Found:
+async def _read(
+    reader: TopicReader, scope: Scope, topic: str, limit: int, *, strict: bool = False
+) -> Found:
+    """Read the letters of `topic`; of copies, which several gateways or a restart write, the first.
+
+    `strict` leaves out those of which nobody knows the service, when one is asked for.
+    """
+    services = (scope.service,) if strict else (scope.service, None, "-")
+    origins: set[tuple[str | None, int | None, int]] = set()
     found = Found([], 0, set(), complete=False)
     async for record in reader.records(topic, scope.seconds):
         mark = marker_of(record)
@@ -273,7 +281,12 @@ async def _read(reader: TopicReader, scope: Scope, topic: str, limit: int) -> Fo
             found.sent_again.add(mark)
             continue
         letter = kept_letter(record)
-        if scope.service is None or letter.service in (scope.service, None, "-"):
+        if letter.offset is not None:
+            origin = (letter.topic, letter.partition, letter.offset)
+            if origin in origins:
+                continue
+            origins.add(origin)
+        if scope.service is None or letter.service in services:
             found.total += 1
             if len(found.letters) < limit:
                 # A list has no use for values, and there may be many.
@@ -295,7 +308,7 @@ async def _read_one(scope: Scope, place: Place) -> KeptLetter:
 async def _to_send(scope: Scope, topic: str, place: Place | None, *, again: bool) -> list[Place]:
     """Return what is to be sent: the letter at `place`, or all; in order within a partition."""
     async with TopicReader(scope.connection) as reader:
-        found = await _read(reader, scope, topic, limit=sys.maxsize)
+        found = await _read(reader, scope, topic, limit=sys.maxsize, strict=place is None)
     if not found.complete:
         raise StartError(_MARKS_UNKNOWN)
     places = [Place(letter.place.partition, letter.place.offset) for letter in found.letters]

@@ -12,6 +12,7 @@ import uvloop
 from gateway.cli.seconds import Seconds
 from gateway.demo.run import Options, run, shipped_routes
 from gateway.errors import StartError
+from gateway.kafka.quiet_logging import quiet_aiokafka
 from gateway.settings import parse_address
 from gateway.telemetry import process_log
 
@@ -41,6 +42,7 @@ def demo(
     but Python is needed; Ctrl-C ends everything.
     """
     process_log.install("text")
+    quiet_aiokafka()
     try:
         options = Options(
             routes=routes or shipped_routes(),

@@ -18,6 +18,7 @@ from gateway.cli.routes_option import routes_option
 from gateway.cli.seconds import Seconds
 from gateway.cli.size import Size
 from gateway.errors import StartError
+from gateway.kafka.quiet_logging import quiet_aiokafka
 from gateway.serve import run
 from gateway.settings import (
     LogFormat,
@@ -173,6 +174,7 @@ def serve(  # noqa: PLR0913  # one parameter an option
     2 wrong usage.
     """
     process_log.install(log_format)
+    quiet_aiokafka()
     try:
         settings = Settings(
             routes=routes,

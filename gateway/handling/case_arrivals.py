@@ -216,7 +216,7 @@ class CaseArrivals:
     def _restored(self, fate: Fate) -> Case:
         """Make the case anew of what lay with the record: its store knows less than the spool."""
         channel, mode, at = fate.about.decode().split(" ")
-        accepted, now = datetime.fromtimestamp(float(at), UTC), self._wall_clock()
+        accepted, now = datetime.fromisoformat(at), self._wall_clock()
         service = self._routes().services.get(fate.service_id)
         return Case(
             id=fate.event_id,
@@ -241,7 +241,10 @@ def _written(record: IncomingRecord) -> datetime | None:
     """When the record was written, so that one that is read again is recognised."""
     if record.timestamp is None or record.timestamp < 0:
         return None
-    return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    try:
+        return datetime.fromtimestamp(record.timestamp / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None  # some other unit than milliseconds
 
 
 def _state(state_map: Mapping[str, str], word: str) -> State | None:

@@ -109,18 +109,20 @@ class HttpOnce:
     async def _first(
         self, key: Key, http: HttpRuntime, request: ServiceRequest, record: RequestRecord
     ) -> ServiceReply:
-        kept = False
+        """Ask the department; after a fault the key is free, after an answer never before its time:
+        should the answer not be stored, the department must not be asked a second time.
+        """
         try:
             reply = await self._http.deliver(http, request, record, self._clock())
             answer = await self._answer(reply, record)
-            if answer is None:
-                return reply
-            await self._store.settle(key, answer, self._wall_clock() + KEPT)
-            kept = True
-            return ServiceReply(reply.status, reply.fields, answer.body, dated=reply.dated)
-        finally:
-            if not kept:
-                self._free(key)
+        except BaseException:
+            self._free(key)
+            raise
+        if answer is None:
+            self._free(key)
+            return reply
+        await self._store.settle(key, answer, self._wall_clock() + KEPT)
+        return ServiceReply(reply.status, reply.fields, answer.body, dated=reply.dated)
 
     async def _answer(self, reply: ServiceReply, record: RequestRecord) -> StoredAnswer | None:
         """Read an answer that is to be kept; None for one that is too large for it."""

@@ -84,6 +84,7 @@ def case_document(case: Case) -> dict[str, object]:
 
 def answer_reply(answer: Answer, fields: bytes) -> ServiceReply:
     """Return a stored answer as the department gave it; `fields` are further header lines."""
+    fields = answer.fields + fields
     if answer.content_type is not None:
         fields = b"Content-Type: %b\r\n%b" % (answer.content_type.encode("latin-1"), fields)
     return ServiceReply(answer.status, fields, answer.body)
@@ -100,6 +101,8 @@ def _step(step: Step) -> dict[str, object]:
 
 def _answer(answer: Answer) -> dict[str, object]:
     shown: dict[str, object] = {"status": answer.status, "content_type": answer.content_type}
+    if answer.content_encoding is not None:
+        shown["content_encoding"] = answer.content_encoding
     try:
         shown["body"] = answer.body.decode()
     except UnicodeDecodeError:

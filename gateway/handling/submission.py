@@ -80,12 +80,8 @@ class Submission:
 
     def about(self) -> bytes:
         """Return what lies with the record in the spool, so that its case can be made anew."""
-        at = 0.0 if self.at is None else self.at.timestamp()
-        return b"%b %b %.3f" % (
-            self.record.channel.encode(),
-            self.runtime.backend.mode.encode(),
-            at,
-        )
+        at = "" if self.at is None else self.at.isoformat()
+        return f"{self.record.channel} {self.runtime.backend.mode} {at}".encode()
 
     def outgoing(self, now: datetime, until: float | None) -> OutgoingRecord:
         """Return the record; `until` is for how many more seconds somebody waits for an answer."""

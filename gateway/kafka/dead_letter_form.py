@@ -65,8 +65,15 @@ _VALUE: Final = "gateway_dlt-value"
 _REDRIVEN: Final = "gateway_dlt-redriven"
 _PREFIXES: Final = ("kafka_dlt-", "gateway_dlt-")
 
-_CASE_IDS: Final = ("ce_correlationid", "kafka_correlationid", "correlationid", "ce_id")
-"""Headers that may name the case, the surest first; compared without case and `-`."""
+_CASE_IDS: Final = (
+    "cecorrelationid",
+    "kafkacorrelationid",
+    "replycorrelationid",
+    "zillacorrelationid",
+    "correlationid",
+    "ceid",
+)
+"""Headers that may name the case, in any profile and the surest first, without case and marks."""
 
 _REPLAYED: Final = "ce_replayed"
 _NULL: Final = b"null"
@@ -256,7 +263,7 @@ def _own(headers: RecordHeaders) -> RecordHeaders:
 
 
 def _event_id(headers: RecordHeaders) -> str | None:
-    values = {name.lower().replace("-", ""): value for name, value in headers}
+    values = {re.sub("[-_:]", "", name.lower()): value for name, value in headers}
     for name in _CASE_IDS:
         value = values.get(name)
         if value is not None:

@@ -60,7 +60,9 @@ class _Waiting:
 
     @property
     def size(self) -> int:
-        return len(self.record.value)
+        record = self.record
+        headers = sum(len(name) + len(value) for name, value in record.headers)
+        return len(record.value) + len(record.key or b"") + headers
 
 
 class DeadLetters:
@@ -142,14 +144,15 @@ class DeadLetters:
 
     def _refused(self, waiting: _Waiting, error: GatewayError) -> bool:
         """Decide about a letter that the sink did not take; true when that is progress."""
-        too_large = isinstance(error, Fault) and error.cause is RECORD_TOO_LARGE and waiting.size
+        is_large = isinstance(error, Fault) and error.cause is RECORD_TOO_LARGE
+        too_large = is_large and bool(waiting.record.value)
         if too_large:
             waiting.record = without_value(waiting.record)
         elif self._loop.time() >= waiting.until:
             self._lose(waiting, str(error))
             return True
         self._enqueue(waiting)
-        return bool(too_large)
+        return too_large
 
     def _enqueue(self, waiting: _Waiting) -> None:
         self._queue.append(waiting)

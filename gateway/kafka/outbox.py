@@ -91,8 +91,6 @@ class Outbox:
         """Open the spool and begin to send what is in it. Raises `StartError`."""
         totals = await self._spool.open()
         self._order.restore(totals.by_key)
-        if totals.records:
-            log.info("%d records wait in %s", totals.records, self._spool.path)
         self._task = asyncio.get_running_loop().create_task(self._run(), name="kafka-outbox")
 
     async def send(

@@ -95,6 +95,12 @@ class Delivery(NamedTuple):
         raise judged.fault() from error
 
 
+def _read(delivery: asyncio.Future[RecordMetadata]) -> None:
+    """Whoever waited for it has gone; a failure that nobody reads is reported as a bug."""
+    if not delivery.cancelled():
+        delivery.exception()
+
+
 class ProducerLife:
     """One aiokafka producer: acks of all in-sync replicas, idempotent, no compression.
 
@@ -151,7 +157,11 @@ class ProducerLife:
         as this life lasts.
         """
         delivery = await self.hand_over(record, alone=alone)
-        await asyncio.wait([delivery.future])
+        try:
+            await asyncio.wait([delivery.future])
+        except asyncio.CancelledError:
+            delivery.future.add_done_callback(_read)
+            raise
         try:
             return delivery.outcome()
         except BatchRefused as refused:

@@ -25,7 +25,7 @@ from gateway.kafka.aiokafka_internals import (
 )
 from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.events import ReplyFate
-from gateway.kafka.record import IncomingRecord
+from gateway.kafka.incoming import incoming_record
 from gateway.kafka.reply_obstacles import (
     AWAY,
     DENIED,
@@ -45,6 +45,7 @@ if TYPE_CHECKING:
 
     from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.events import KafkaEvents
+    from gateway.kafka.record import IncomingRecord
 
 __all__ = ["ReplyReader", "always_room"]
 
@@ -349,12 +350,14 @@ class ReplyReader:
             if partition.topic not in self._obstacles.wanted:
                 continue  # wanted no longer; it keeps its place
             for record in self._positions.asked_for(partition, records):
-                self._take(_incoming(record))
+                self._take(incoming_record(record))
             self._positions.go_on(partition, records[-1].offset + 1)
 
     def _give_up_positions(self) -> None:
         now = self._loop.time()
         if now - self._failed_at < FAILURE_WINDOW:
+            topics, until = ", ".join(sorted(self._obstacles.wanted)), self.read_until()
+            log.error("Replies on %s are passed over from %s until now", topics, until)
             self._positions.forget()
             self._since.clear()
         self._failed_at = now
@@ -366,16 +369,3 @@ async def _fresh_metadata(client: AIOKafkaClient) -> bool:
             return bool(await client.force_metadata_update())
     except TimeoutError:
         return False
-
-
-def _incoming(record: ConsumerRecord) -> IncomingRecord:
-    return IncomingRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        tuple((name, value or b"") for name, value in record.headers),
-        record.timestamp,
-        bool(record.timestamp_type),
-    )

@@ -14,15 +14,14 @@ from aiokafka.errors import KafkaError
 
 from gateway.errors import StartError
 from gateway.kafka.aiokafka_internals import abandon_consumer, consumer_client
-from gateway.kafka.record import IncomingRecord
+from gateway.kafka.incoming import incoming_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
 
-    from aiokafka import ConsumerRecord
-
     from gateway.kafka.connection import KafkaConnection
+    from gateway.kafka.record import IncomingRecord
 
 __all__ = ["TopicReader"]
 
@@ -146,24 +145,11 @@ class TopicReader:
 
     async def _fetch(self, places: list[TopicPartition]) -> list[IncomingRecord]:
         batches = await self._consumer.getmany(*places, timeout_ms=FETCH_WAIT_MS)
-        return [_incoming(record) for records in batches.values() for record in records]
+        return [incoming_record(record) for records in batches.values() for record in records]
 
 
 def _unreadable(topic: str, error: Exception) -> StartError:
     return StartError(
         f"The topic {topic} cannot be read: {str(error) or 'no answer in time'}"
         " (the gateway's user needs READ and DESCRIBE on it)"
-    )
-
-
-def _incoming(record: ConsumerRecord) -> IncomingRecord:
-    return IncomingRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        tuple((name, value or b"") for name, value in record.headers),
-        record.timestamp,
-        bool(record.timestamp_type),
     )

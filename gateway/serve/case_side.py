@@ -24,8 +24,6 @@ if TYPE_CHECKING:
 
 __all__ = ["CaseSide"]
 
-Dead = "Callable[[Callback, Case, bytes], Awaitable[None]]"
-
 
 class CaseSide:
     """The store of `settings`, opened by `open`, and what belongs to it.

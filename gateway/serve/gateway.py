@@ -141,8 +141,7 @@ class Gateway:
             times=settings.times,
         )
         if self._kafka is not None:
-            # Before anybody is served: what the spool holds decides the order of what comes next.
-            await self._kafka.start()
+            await self._kafka.open()  # before anybody is served
         await server.start(*settings.listen)
         self._server = server
         _calm_collector()
@@ -150,6 +149,7 @@ class Gateway:
         self._own(self._cases.book.housekeep(), "case-housekeeping")
         self._own(self._cases.callbacks.run(), "callbacks")
         if self._kafka is not None:
+            await self._kafka.connect()
             for name, work in self._kafka.tasks():
                 self._own(work, name)
         self._watch = RoutesWatch(self._reload, settings.reload_every)

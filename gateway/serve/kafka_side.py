@@ -6,6 +6,7 @@ Room rule: as `gateway.serve`.
 from __future__ import annotations
 
 import asyncio
+import logging
 from contextlib import suppress
 from datetime import timedelta
 from typing import TYPE_CHECKING, Final
@@ -19,7 +20,6 @@ from gateway.kafka.dead_letters import DeadLetter, DeadLetters, Reason
 from gateway.kafka.outbox import Outbox
 from gateway.kafka.producer import SupervisedProducer
 from gateway.kafka.profiles import PROFILES
-from gateway.kafka.quiet_logging import quiet_aiokafka
 from gateway.kafka.record import OutgoingRecord
 from gateway.kafka.replies import ReplyInbox, Subscription
 from gateway.kafka.spool import Spool
@@ -46,7 +46,7 @@ CLOSE_TIME: Final = 5.0
 """Seconds that the producer has for its last acknowledgements."""
 
 READ: Final = "replies_read"
-"""The stamp in the case store: until when replies and status events have been read."""
+"""The stamp in the case store, one an instance: until when it has read replies and progress."""
 
 STAMP_EVERY: Final = 5.0
 """Seconds between two of them."""
@@ -59,6 +59,9 @@ LETTER_SPILL: Final = 5.0
 
 SPOOL: Final = "spool"
 """The folder of the spool files, in the data folder."""
+
+
+_log = logging.getLogger("gateway.serve")
 
 
 class KafkaSide:
@@ -81,7 +84,7 @@ class KafkaSide:
         self._routes = routes
         self._wall_clock = wall_clock
         self._started_at = wall_clock()
-        quiet_aiokafka()
+        self._stamp_name = f"{READ}:{settings.instance}"
         self.producer = SupervisedProducer(connection, metrics.kafka)
         self.spool = Spool(
             settings.data / SPOOL / f"{settings.instance}.db",
@@ -101,7 +104,7 @@ class KafkaSide:
             late=self.arrivals.take,
             progress=self.arrivals.take,
             poison=self._poison,
-            room=self.arrivals.room,
+            room=self._room,
         )
         self.link = KafkaLink(
             self.outbox,
@@ -113,11 +116,19 @@ class KafkaSide:
             metrics.cases.repeated,
         )
 
-    async def start(self) -> None:
-        """Open the spool and begin to connect; what the disk holds is sent first."""
+    async def open(self) -> None:
+        """Open the spool: what it holds decides the order of what comes next.
+
+        Raises `StartError`.
+        """
         await self.outbox.start()
+
+    async def connect(self) -> None:
+        """Begin to connect, in the background; what the disk holds is sent first."""
+        if self.outbox.depth:
+            _log.info("%d records wait in %s", self.outbox.depth, self.spool.path)
         self.producer.start()
-        stamp = await self._cases.store.marked(READ)
+        stamp = await self._read_stamp()
         since = self._started_at if stamp is None else min(stamp, self._started_at)
         self.inbox.start(max(since, self._started_at - LONGEST_BACK))
 
@@ -166,10 +177,12 @@ class KafkaSide:
         return DeadLetter(reason, case.service, record, self._wall_clock())
 
     def _genuine(self, event_id: str) -> bool:
-        try:
-            return self._cases.book.ids.genuine(event_id)
-        except StoreError:  # the store was never reached, so no id was ever given here
-            return False
+        return self._cases.book.ids.genuine(event_id)
+
+    async def _room(self) -> None:
+        """Let nothing be read before it can be told whose it is, and while too much waits."""
+        await self._cases.book.until_ready()
+        await self.arrivals.room()
 
     async def _settle(self, fate: Fate) -> None:
         await self.arrivals.settle(fate)
@@ -188,12 +201,19 @@ class KafkaSide:
             await asyncio.sleep(STAMP_EVERY)
             await self._note_read()
 
+    async def _read_stamp(self) -> datetime | None:
+        """Return until when this instance had read; without the store, as far back as it goes."""
+        try:
+            return await self._cases.store.marked(self._stamp_name)
+        except StoreError:
+            return self._started_at - LONGEST_BACK
+
     async def _note_read(self) -> None:
         until = self.inbox.read_until()
         if until is None or self.arrivals.busy:
             return
         with suppress(StoreError):
-            await self._cases.store.mark(READ, until)
+            await self._cases.store.mark(self._stamp_name, until)
 
 
 def subscriptions(live: LiveRoutes) -> dict[str, Subscription]:

@@ -191,6 +191,12 @@ async def test_what_waiting_does_not_cure_is_an_error_at_the_start(
     assert PASSWORD not in str(refused.value)
 
 
+async def test_a_password_that_breaks_its_url_is_not_shown() -> None:
+    with pytest.raises(StartError) as refused:
+        await PostgresStore("postgresql://gateway:Ab/cD+9=@db:5432/cases").open()
+    assert "cD" not in str(refused.value)
+
+
 async def test_the_password_is_asked_at_every_connection(postgres: str) -> None:
     url = await new_database(postgres)
     asked: list[int] = []

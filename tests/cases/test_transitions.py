@@ -317,3 +317,14 @@ def test_the_table_knows_every_state_and_no_case_stands_still_on_the_way(state: 
 def test_every_state_but_the_first_can_be_reached() -> None:
     reached = frozenset().union(*TRANSITIONS.values())
     assert set(State) - reached == {State.RECEIVED}
+
+
+def test_another_note_without_a_version_is_news_and_the_same_one_is_not() -> None:
+    def missing(note: str | None, seconds: float) -> CaseEvent:
+        return CaseEvent(State.CORRECTION_REQUIRED, at(seconds), note=note)
+
+    case = after(a_case(), PUBLISHED, missing("made-up: a photo", 10))
+    assert apply(case, missing("made-up: a photo", 20)) == (case, Verdict.REPEATED)
+    assert apply(case, missing(None, 20)) == (case, Verdict.REPEATED)
+    case = after(case, missing("made-up: form 3", 30))
+    assert [step.note for step in case.history][-2:] == ["made-up: a photo", "made-up: form 3"]

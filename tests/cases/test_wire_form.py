@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime
 
+import orjson
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -81,3 +82,14 @@ def test_a_damaged_case_is_not_quoted() -> None:
 
 def test_a_case_with_a_receipt_is_a_few_hundred_bytes() -> None:
     assert len(to_bytes(a_case())) < 350
+
+
+def test_an_answer_keeps_its_header_lines_and_one_of_the_first_form_has_none() -> None:
+    fields = b"Content-Encoding: gzip\r\nLocation: /made-up\r\n"
+    answered = a_case()._replace(answer=Answer(200, "text/plain", b"body", fields))
+    data = to_bytes(answered)
+    assert from_bytes(data, b"body") == answered
+    form, *rest, (status, content_type, _) = orjson.loads(data)
+    assert form == 2
+    first = orjson.dumps([1, *rest, [status, content_type]])
+    assert from_bytes(first, b"body").answer == Answer(200, "text/plain", b"body")

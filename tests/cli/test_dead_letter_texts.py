@@ -97,3 +97,19 @@ def test_what_was_sent_again_is_told_one_by_one_and_in_all() -> None:
         "0:2 not sent; its value was not kept\n"
         "t.dlq: 1 of 2 letters sent again\n"
     )
+
+
+def test_another_writers_words_are_masked_for_they_may_quote_the_record() -> None:
+    headers = (
+        ("kafka_dlt-original-topic", b"replies"),
+        ("kafka_dlt-exception-fqcn", b"made.up.DeserializationException"),
+        ("kafka_dlt-exception-message", f"cannot read {PERSON}".encode()),
+    )
+    letter = kept_letter(IncomingRecord("replies.dlq", 0, 7, None, b"", headers, 1706693401500))
+    assert PERSON not in letter_text(shown(letter, unmasked=False))
+    assert PERSON in letter_text(shown(letter, unmasked=True))
+
+
+def test_a_time_that_is_not_in_milliseconds_is_no_time() -> None:
+    place = REPLY._replace(topic="replies.dlq", timestamp=1_706_693_400_000_000_000)
+    assert shown(kept_letter(place), unmasked=False)["time"] is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Final
 
@@ -124,6 +125,28 @@ def test_reading_that_is_not_complete_is_said(bootstrap: str, topic: str) -> Non
     assert (result.exit_code, "--seconds" in result.stderr) == (1, True)
     result = dead_letters("redrive", *options, "--all", "--yes")
     assert (result.exit_code, "--seconds" in result.stderr) == (1, True)
+
+
+def test_the_same_letter_of_several_gateways_is_one(bootstrap: str, topic: str) -> None:
+    places = in_loop(put(bootstrap, [reply(topic, 0), reply(topic, 0), reply(topic, 1)]))
+    (listed,) = as_json("list", "--kafka", bootstrap, "--topic", topic)
+    assert [row["place"] for row in listed["letters"]] == [places[0], places[2]]
+    as_json("redrive", "--kafka", bootstrap, "--topic", topic, "--all", "--yes")
+    sent = in_loop(records(bootstrap, topic))
+    ids = sorted(dict(record.headers)["ce_id"] for record in sent)
+    assert ids == [b"event-0", b"event-1"]
+
+
+def test_all_of_a_service_is_not_what_belongs_to_nobody(
+    bootstrap: str, topic: str, tmp_path: Path
+) -> None:
+    stray = replace(reply(topic, 5), service_id="-", reason=Reason.REPLY_MALFORMED)
+    in_loop(put(bootstrap, [reply(topic, 0), stray]))
+    options = ("--kafka", bootstrap, "--topic", topic, "--service", "edu.pay")
+    assert [one["total"] for one in as_json("list", *options)] == [2]
+    as_json("redrive", *options, "--all", "--yes")
+    (sent,) = in_loop(records(bootstrap, topic))
+    assert dict(sent.headers)["ce_id"] == b"event-0"
 
 
 # --- show ---------------------------------------------------------------------------------------

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from contextlib import asynccontextmanager
+import sqlite3
+from contextlib import AsyncExitStack, asynccontextmanager, closing
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,6 +16,7 @@ from tests.doubles.origin import Origin, reply, script, send
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
+    from pathlib import Path
 
     from tests.doubles.caller import Response
     from tests.doubles.gateway import RunningGateway
@@ -115,3 +117,24 @@ async def test_a_service_that_does_not_ask_for_it_passes_the_key_on() -> None:
         await pay(running, "made-up-1")
         await pay(running, "made-up-1")
     assert len(origin.requests) == 2
+
+
+async def test_an_answer_that_cannot_be_kept_does_not_let_the_department_be_asked_again() -> None:
+    async with AsyncExitStack() as locked:
+        data: list[Path] = []
+
+        async def lock(_: Exchange) -> None:
+            store = locked.enter_context(closing(sqlite3.connect(data[0] / "cases.db", timeout=5)))
+            store.execute("BEGIN EXCLUSIVE")
+
+        answer = script(act.body, lock, send(b"HTTP/1.1 204 X\r\n\r\n"))
+        async with Origin(answer) as origin, paying(origin) as running:
+            data.append(running.data)
+            failed = await pay(running, "made-up-1")
+            await locked.aclose()
+            again = await pay(running, "made-up-1")
+            while again.json()["cause"] == "cases_unreachable":  # until the store is tried again
+                again = await pay(running, "made-up-1")
+    assert (failed.status, failed.json()["cause"]) == (503, "cases_unreachable")
+    assert (again.status, again.json()["cause"]) == (409, "idempotency_in_flight")
+    assert len(origin.requests) == 1

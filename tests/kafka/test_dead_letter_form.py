@@ -102,7 +102,10 @@ def test_a_letter_is_read_as_it_was_written() -> None:
     [
         ((("ce_id", b"own"), ("ce_correlationid", b"case")), "case"),
         ((("kafka_correlationId", b"\0\1"),), "0001"),
-        ((("zilla:correlation-id", b"other"),), None),
+        ((("zilla:correlation-id", b"case"), ("ce_id", b"own")), "case"),
+        ((("REPLY_CORRELATION_ID", b"case"), ("ce_id", b"own")), "case"),
+        ((("correlation_id", b"case"), ("ce_id", b"own")), "case"),
+        ((("zilla:other", b"other"),), None),
         ((("correlation-id", b"case"),), "case"),
         ((), None),
     ],

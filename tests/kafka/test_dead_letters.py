@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Final
 
@@ -15,6 +16,7 @@ from gateway.kafka.dead_letter_form import kept_letter
 from gateway.kafka.dead_letters import LOST, MOST, DeadLetter, DeadLetters, Reason
 from gateway.kafka.record import IncomingRecord, OutgoingRecord
 from tests.doubles.kafka_topic import records, topic_name
+from tests.doubles.owned import end
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -77,9 +79,10 @@ async def sink() -> Sink:
 async def writing(sink: Sink) -> AsyncIterator[DeadLetters]:
     letters = DeadLetters(sink.send, sink, pause=1.0, patience=10.0)
     task = asyncio.get_running_loop().create_task(letters.run())
-    yield letters
-    task.cancel()
-    await asyncio.wait([task])
+    try:
+        yield letters
+    finally:
+        await end(task)
 
 
 async def test_a_letter_goes_to_the_sink_and_is_counted_by_reason(sink: Sink) -> None:
@@ -143,18 +146,28 @@ async def test_a_letter_that_is_too_large_goes_without_its_value(sink: Sink) -> 
     assert record.key == PERSON
 
 
-@pytest.mark.parametrize("value", [b"", b"x" * (2 << 20)])
+@pytest.mark.parametrize(
+    ("value", "header"),
+    [(b"", b""), (b"x" * ((2 << 20) - 10_000), b""), (b"", b"x" * ((2 << 20) - 10_000))],
+    ids=["many", "large", "large headers"],
+)
 async def test_what_waits_is_bounded_and_one_too_many_is_lost_aloud(
-    sink: Sink, value: bytes, caplog: pytest.LogCaptureFixture
+    sink: Sink, value: bytes, header: bytes, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.CRITICAL)
     letters = DeadLetters(sink.send, sink)
+
+    def large() -> DeadLetter:
+        made = letter(value=value)
+        record = made.record._replace(headers=(("made-up", header),))
+        return replace(made, record=record)
+
     for _ in range(MOST + 1):
-        letters.put(letter(value=value))
-    assert letters.waiting == (MOST if not value else 8)
+        letters.put(large())
+    assert letters.waiting == (8 if value or header else MOST)
     assert sink.counts == [("edu.pay", LOST)] * (MOST + 1 - letters.waiting)
     await letters.drain(10)
-    letters.put(letter(value=value))
+    letters.put(large())
     assert letters.waiting == 1
     await letters.drain(10)
 

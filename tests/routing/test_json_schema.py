@@ -66,7 +66,11 @@ def test_what_the_loader_takes_the_check_of_bodies_can_use(document: dict[str, A
     PayloadCheck(document)
 
 
-@pytest.mark.parametrize("document", [document for document, _, _ in BAD], ids=str)
+# A schema of another draft is refused by the loader alone: the check would read it as 2020-12.
+UNUSABLE = [document for document, _, found in BAD if found != "draft-07"]
+
+
+@pytest.mark.parametrize("document", UNUSABLE, ids=str)
 def test_what_the_check_of_bodies_cannot_use_the_loader_refuses(document: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=r"\S"):
         PayloadCheck(document)

@@ -66,6 +66,7 @@ async def pension(
     topic: str | None = None,
     waits: int | None = None,
     repeat: str | None = None,
+    **settings: Any,
 ) -> AsyncIterator[tuple[RunningGateway, KafkaDepartment]]:
     """A gateway with the service edu.pension, and its department."""
     topic = topic or topic_name("pension")
@@ -79,7 +80,7 @@ async def pension(
     )
     async with (
         KafkaDepartment(bootstrap, topic, answer) as department,
-        connected(bootstrap, service, *more) as running,
+        connected(bootstrap, service, *more, **settings) as running,
     ):
         yield running, department
 

@@ -17,12 +17,21 @@ from gateway.kafka.connection import KafkaConnection
 from gateway.routing.model import KafkaMode
 from gateway.serve import Gateway
 from gateway.settings import Settings
-from tests.doubles.gateway import ENVIRON, FREE, replace_file, routes_text, running_gateway
+from tests.doubles.caller import Caller
+from tests.doubles.gateway import (
+    ENVIRON,
+    FREE,
+    WITH_KEY,
+    replace_file,
+    routes_text,
+    running_gateway,
+)
 from tests.doubles.kafka_topic import records, topic_name
+from tests.doubles.ports import refusing_port
 from tests.doubles.tcp_proxy import TcpProxy
 from tests.handling.snapshots import a_request
-from tests.whole.departments import accepting, connected, post
-from tests.whole.scraping import ask
+from tests.whole.departments import accepting, connected, post, replying
+from tests.whole.scraping import ask, until_scraped
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -64,6 +73,30 @@ async def test_nobody_is_served_before_the_spool_is_open(tmp_path: Path) -> None
             await gateway.drain_and_close()
 
 
+async def test_a_case_that_its_store_has_lost_is_made_anew_of_what_lies_in_the_spool(
+    embedded: str, tmp_path: Path
+) -> None:
+    topic, data = topic_name("cards"), tmp_path / "data"
+    text = routes_text(accepting(topic))
+    async with TcpProxy() as proxy:
+        async with running_gateway(text, kafka=proxy.address, data=data) as running:
+            receipt = (await post(running, "/s/edu.card", {"X-Subject": "MADE-UP-0001"})).json()
+        with closing(sqlite3.connect(data / "cases.db")) as store, store:
+            store.execute("DELETE FROM cases")
+        await proxy.open(embedded)
+        async with running_gateway(text, kafka=proxy.address, data=data) as running:
+            await until_scraped(
+                running.ops_port,
+                lambda s: s.total("gateway_spool_drained_total", result="published") == 1,
+            )
+            async with Caller(running.entry_port) as caller:
+                case = (await caller.ask("GET", receipt["status_url"], WITH_KEY)).json()
+        (record,) = await records(embedded, topic)
+    assert (case["state"], case["offset"]) == ("published", record.offset)
+    assert case["accepted_at"] == receipt["accepted_at"]
+    assert [step["state"] for step in case["history"]] == ["received", "spooled", "published"]
+
+
 async def test_a_key_whose_first_request_died_with_its_gateway_gives_no_empty_receipt(
     bootstrap: str, tmp_path: Path
 ) -> None:
@@ -101,3 +134,37 @@ async def test_a_key_whose_first_request_died_with_its_gateway_gives_no_empty_re
     (record,) = found
     assert dict(record.headers)["ce_id"].decode() == case.id
     assert dict(record.headers)["ce_replayed"] == b"true"
+
+
+async def test_without_its_case_store_it_starts_says_so_and_takes_nothing(tmp_path: Path) -> None:
+    with refusing_port() as port:
+        async with running_gateway(
+            routes_text(accepting("cards")),
+            kafka=f"127.0.0.1:{port}",
+            cases=f"postgresql://made-up@127.0.0.1:{port}/cases",
+            data=tmp_path / "data",
+        ) as running:
+            refused = await post(running, "/s/edu.card", {"X-Subject": "MADE-UP-0001"})
+            readiness = (await ask(running.ops_port, "/readyz")).json()
+    assert (refused.status, refused.json()["cause"]) == (503, "cases_unreachable")
+    checks = {check["name"]: check["ok"] for check in readiness["checks"]}
+    assert checks["cases"] is False
+
+
+async def test_each_instance_remembers_until_when_it_has_read(
+    bootstrap: str, tmp_path: Path
+) -> None:
+    """On one case store, what another one has read says nothing about a topic of one's own."""
+    data = tmp_path / "data"
+    async with connected(
+        bootstrap, replying(topic_name("pension")), data=data, instance="gw-b"
+    ) as running:
+        await until_scraped(
+            running.ops_port, lambda s: s.total("gateway_kafka_replies_positioned") == 1
+        )
+    store = SqliteStore(data / "cases.db")
+    await store.open()
+    stamps = [await store.marked(f"replies_read:{name}") for name in ("gw-a", "gw-b")]
+    await store.close()
+    assert stamps[0] is None
+    assert stamps[1] is not None
