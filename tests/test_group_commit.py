@@ -10,7 +10,7 @@ import subprocess
 import sys
 import threading
 from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, Literal
 
 import pytest
 
@@ -202,6 +202,17 @@ async def test_a_disk_that_works_again_is_noticed_although_nobody_writes(tmp_pat
     )
     output, _ = await process.communicate()
     assert output.decode().split("\n")[:2] == ["refused True", "written"]
+
+
+@pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])
+async def test_a_commit_is_as_safe_as_was_asked_for(
+    tmp_path: Path, synchronous: Literal["FULL", "NORMAL"], level: int
+) -> None:
+    store = GroupCommit(tmp_path / "things.db", synchronous=synchronous)
+    await store.open(SCHEMA)
+    assert await store.submit(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (level,)
+    assert await store.submit(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+    await store.close()
 
 
 async def test_a_cancelled_wait_does_not_take_the_operation_back(tmp_path: Path) -> None:

@@ -114,12 +114,12 @@ class CaseArrivals:
         """
         if not fate.about:
             return
-        if fate.fault is not None:
-            self._letters.put(self._refused(fate))
         event = self._event(fate)
         if await self._desk.note(fate.event_id, event) is None:
             await self._cases.insert(self._restored(fate))
             await self._desk.note(fate.event_id, event)
+        if fate.fault is not None:  # last: what raises is tried again
+            self._letters.put(self._refused(fate))
 
     def _next(self) -> dict[str, list[LateReply | StatusEvent]]:
         """Take the next events from the queue, by case."""

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
-__all__ = ["core_busy", "cpu_of", "forget_peak", "peak_of", "resident_of"]
+__all__ = ["Meter", "Used", "core_busy", "cpu_of", "forget_peak", "peak_of", "resident_of"]
 
 PROC: Final = Path("/proc")
 TICKS: Final = os.sysconf("SC_CLK_TCK")
@@ -19,6 +19,27 @@ UTIME, STIME, PARENT = 11, 12, 1
 
 IDLE: Final = (3, 4)
 """Columns `idle` and `iowait` of a core's line in `/proc/stat`."""
+
+
+class Used(NamedTuple):
+    """Seconds of a core: `cpu` of the process that it was kept for, `others` of anybody else."""
+
+    cpu: float
+    others: float
+
+
+class Meter:
+    """What a process and its living descendants use from now on, and others of their core."""
+
+    def __init__(self, pid: int, core: int) -> None:
+        self._pid = pid
+        self._core = core
+        self._cpu, self._busy = cpu_of(pid), core_busy(core)
+
+    def read(self) -> Used:
+        """Tell what was used since the meter was made."""
+        cpu, busy = cpu_of(self._pid) - self._cpu, core_busy(self._core) - self._busy
+        return Used(cpu, max(0.0, busy - cpu))
 
 
 def cpu_of(pid: int) -> float:

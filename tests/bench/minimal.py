@@ -2,7 +2,7 @@
 
 Rule: a process of its own (`python -m tests.bench.minimal BOOTSTRAP TOPIC PORT`), plain aiohttp and
 aiokafka on uvloop as their documentation shows them, with acks of all replicas and idempotence; no
-key, no limit, no metrics, no log, no case, no disk. It prints `ready` when it serves.
+API key, no limit, no metrics, no log, no case, no disk. It prints `ready` when it serves.
 """
 
 from __future__ import annotations

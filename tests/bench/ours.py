@@ -13,6 +13,8 @@ from tests.bench.load import KEY
 from tests.bench.processes import Launch, Running, is_ready
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from tests.bench.site import Site
 
 __all__ = [
@@ -59,22 +61,36 @@ def our_version(_: Path) -> str:
         return "of this checkout"
 
 
-def launch_ours(routes: Path, site: Site, kafka: str = "", code: Path = CHECKOUT) -> Launch:
+def launch_ours(
+    routes: Path,
+    site: Site,
+    kafka: str = "",
+    code: Path = CHECKOUT,
+    options: Sequence[str] = (),
+) -> Launch:
     """How to start `gateway serve` on the site's ports; `kafka` names the brokers.
 
-    `code` is the folder in which the package is.
+    `code` is the folder in which the package is, `options` are further ones of the command.
     """
     command = [sys.executable, "-m", "gateway", "serve", "--routes", str(routes)]
     doors = ["--listen", f"127.0.0.1:{site.port}", "--ops", f"127.0.0.1:{site.ops}"]
     broker = ["--kafka", kafka] if kafka else []
     data = ["--data", str(site.folder / "data")]
     environment = {"BENCH_KEY": KEY, "PYTHONPATH": str(code)}
-    return Launch([*command, *doors, *data, *broker, "--log-format", "json"], environment)
+    said = [*doors, *data, *broker, "--log-format", "json", *options]
+    return Launch([*command, *said], environment)
 
 
-def start_ours(routes: Path, site: Site, core: int, kafka: str = "") -> Running:
-    """Start it and wait until the ops door says that it is ready."""
-    launch = launch_ours(routes, site, kafka)
+def start_ours(
+    routes: Path,
+    site: Site,
+    core: int,
+    kafka: str = "",
+    code: Path = CHECKOUT,
+    options: Sequence[str] = (),
+) -> Running:
+    """Start it as `launch_ours` says and wait until the ops door says that it is ready."""
+    launch = launch_ours(routes, site, kafka, code, options)
     running = Running(launch, folder=site.folder, core=core, name="gateway")
     return running.wait_until(lambda: is_ready(site.ops, "/readyz"))
 

@@ -2,14 +2,19 @@
 
 from __future__ import annotations
 
+import statistics
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
-if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+from tests.bench.rounds import ratio_range
 
-__all__ = ["OTHERS", "keep", "latency", "markdown", "micro", "others"]
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Sequence
+
+    from tests.bench.rounds import Cost
+
+__all__ = ["OTHERS", "keep", "latency", "markdown", "micro", "others", "proportion", "spread"]
 
 OTHERS: Final = "others on its core"
 QUIET: Final = 0.05
@@ -31,6 +36,23 @@ def micro(seconds: float) -> str:
 def latency(p50: float, p99: float) -> list[str]:
     """Two cells in milliseconds."""
     return [f"{p50 * 1e3:.2f} ms", f"{p99 * 1e3:.2f} ms"]
+
+
+def spread(values: Sequence[float], form: Callable[[float], str]) -> str:
+    """The median, and from the lowest to the highest when there are several."""
+    middle = form(statistics.median(values))
+    if len(values) == 1:
+        return middle
+    return f"{middle} ({form(min(values))}-{form(max(values))})"
+
+
+def proportion(ours: Sequence[Cost], others: Sequence[Cost]) -> str:
+    """The median ratio and its range, each within one round; `-` when no round has both."""
+    try:
+        low, middle, high = ratio_range(ours, others)
+    except LookupError:
+        return "-"
+    return f"**{middle:.2f}** ({low:.2f}-{high:.2f})"
 
 
 def others(share: float) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, NamedTuple, TypeVar
 
 import click
 
@@ -22,7 +22,19 @@ if TYPE_CHECKING:
     from tests.bench.machine import Cores
     from tests.bench.processes import Running
 
-__all__ = ["Comparison", "Cost", "Measured", "Plan", "Result", "compare", "measure", "ratio_range"]
+__all__ = [
+    "Comparison",
+    "Cost",
+    "Measured",
+    "Plan",
+    "Result",
+    "compare",
+    "measure",
+    "ratio_range",
+    "turn",
+]
+
+T = TypeVar("T")
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,7 +121,7 @@ def compare(
     versions = {c.name: c.version(found[c.name]) for c in contenders if c.name in found}
     results = []
     for number in range(plan.rounds):
-        for contender in _turn(contenders, number):
+        for contender in turn(contenders, number):
             if contender.name not in found:
                 continue
             result = _one(contender, found[contender.name], number, plan, origin)
@@ -121,13 +133,17 @@ def compare(
 def measure(running: Running, load: Load, port: int, plan: Plan) -> Measured:
     """Warm up, then count requests and the kernel's accounting beside them."""
     drive(load, port=port, seconds=plan.warm_up, folder=plan.folder)
-    core = plan.cores.gateway
-    cpu, busy = accounting.cpu_of(running.pid), accounting.core_busy(core)
+    meter = accounting.Meter(running.pid, plan.cores.gateway)
     counted = drive(load, port=port, seconds=plan.seconds, folder=plan.folder)
-    cpu, busy = accounting.cpu_of(running.pid) - cpu, accounting.core_busy(core) - busy
-    others = max(0.0, busy - cpu) / counted.seconds
-    used = cpu / max(1, counted.requests)
-    return Measured(counted, used, accounting.resident_of(running.pid), others)
+    used = meter.read()
+    cpu, others = used.cpu / max(1, counted.requests), used.others / counted.seconds
+    return Measured(counted, cpu, accounting.resident_of(running.pid), others)
+
+
+def turn(contenders: Sequence[T], number: int) -> list[T]:
+    """Begin each round with another one, so that no place in the order is anybody's for good."""
+    first = number % len(contenders)
+    return [*contenders[first:], *contenders[:first]]
 
 
 def ratio_range(ours: Sequence[Cost], others: Sequence[Cost]) -> tuple[float, float, float]:
@@ -140,12 +156,6 @@ def ratio_range(ours: Sequence[Cost], others: Sequence[Cost]) -> tuple[float, fl
     if not ratios:
         raise LookupError("no round has both")
     return min(ratios), statistics.median(ratios), max(ratios)
-
-
-def _turn(contenders: Sequence[Contender], number: int) -> list[Contender]:
-    # Each round begins with another one, so that no place in the order is anybody's for good.
-    first = number % len(contenders)
-    return [*contenders[first:], *contenders[:first]]
 
 
 def _one(contender: Contender, program: Path, number: int, plan: Plan, origin: int) -> Result:

@@ -7,14 +7,13 @@ import statistics
 from typing import TYPE_CHECKING, Any
 
 from tests.bench.contenders import REFERENCE
-from tests.bench.results import OTHERS, latency, markdown, micro, others
-from tests.bench.rounds import ratio_range
+from tests.bench.results import OTHERS, latency, markdown, micro, others, proportion
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
     from tests.bench.contenders import Contender
-    from tests.bench.rounds import Comparison, Cost, Measured, Plan, Result
+    from tests.bench.rounds import Comparison, Measured, Plan, Result
 
 __all__ = ["as_json", "comparison_table"]
 
@@ -73,23 +72,15 @@ def _numbers(comparison: Comparison, name: str) -> list[str]:
     p50, p99 = (_median(light, lambda m: m.counted.p50), _median(light, lambda m: m.counted.p99))
     return [
         micro(_median(full, lambda m: m.cpu)),
-        _ratio(comparison.full_costs(name), comparison.full_costs(REFERENCE)),
+        proportion(comparison.full_costs(name), comparison.full_costs(REFERENCE)),
         f"{_median(full, lambda m: m.counted.rate):,.0f}",
         f"{_median(full, lambda m: m.used):.0%}",
         f"{_median(full, lambda m: m.resident) / (1 << 20):.0f} MiB",
         micro(_median(light, lambda m: m.cpu)),
-        _ratio(comparison.light_costs(name), comparison.light_costs(REFERENCE)),
+        proportion(comparison.light_costs(name), comparison.light_costs(REFERENCE)),
         *latency(p50, p99),
         others(max(m.others for m in full)),
     ]
-
-
-def _ratio(ours: list[Cost], others: list[Cost]) -> str:
-    try:
-        low, middle, high = ratio_range(ours, others)
-    except LookupError:
-        return "-"
-    return f"**{middle:.2f}** ({low:.2f}-{high:.2f})"
 
 
 def _median(measured: list[Measured], of: Callable[[Measured], float]) -> float:

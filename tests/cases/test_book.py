@@ -14,6 +14,7 @@ from gateway.cases.sqlite_store import SqliteStore
 from gateway.cases.store import StoreError
 from gateway.cases.transitions import CaseEvent
 from tests.cases.samples import Counted, a_case, at
+from tests.doubles.owned import end
 
 if TYPE_CHECKING:
     import sqlite3
@@ -44,8 +45,7 @@ class Stand:
         try:
             yield
         finally:
-            keeping.cancel()
-            await asyncio.wait([keeping])
+            await end(keeping)
 
     async def counts(self, **states: int) -> None:
         """Wait until so many cases were counted, by state."""

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Self
 from aiokafka import AIOKafkaConsumer
 
 from tests.doubles.kafka_topic import writer
+from tests.doubles.owned import end
 from tests.doubles.wire import PATIENCE
 
 if TYPE_CHECKING:
@@ -101,10 +102,11 @@ class KafkaDepartment:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        if self._work is not None:
-            self._work.cancel()
-            await asyncio.wait([self._work])
-        await self._consumer.stop()
+        try:
+            if self._work is not None:
+                await end(self._work)
+        finally:
+            await self._consumer.stop()
 
     async def until(self, condition: Callable[[list[Request]], bool]) -> None:
         """Wait until the condition holds for the requests that have come."""

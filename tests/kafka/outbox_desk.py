@@ -58,6 +58,12 @@ class Desk:
         about = b"about " + record.event_id.encode()
         return await self.outbox.send(record, spill_after=spill_after, journal=journal, about=about)
 
+    async def until_unconfirmed(self) -> None:
+        """Wait until the producer has a record that the brokers have not confirmed."""
+        life = self.producer.life
+        assert life is not None
+        await until(lambda: life.oldest_wait() > 0)
+
     async def until_empty(self, limit: float = 30.0) -> None:
         await until(lambda: self.spool.records == 0, limit)
 

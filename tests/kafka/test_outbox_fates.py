@@ -10,6 +10,7 @@ from gateway.kafka.outbox_fates import Fate, Fates, Settled
 from gateway.kafka.record import Acknowledged
 from gateway.kafka.spool import Spool
 from gateway.kafka.spool_row import RowState
+from tests.doubles.owned import end
 from tests.doubles.spool_events import RecordedFates, RecordedSpoolEvents
 from tests.kafka.outbox_desk import outgoing, until, wall_clock
 
@@ -59,8 +60,7 @@ async def test_what_cannot_be_taken_is_told_again(spool: Spool) -> None:
     await fates.until_told(10.0)
     assert fates.untold == set()
     await until(lambda: spool.records == 0)
-    run.cancel()
-    await asyncio.wait([run])
+    await end(run)
 
 
 async def test_the_fate_of_a_record_that_is_in_no_spool_is_told_too(spool: Spool) -> None:

@@ -10,15 +10,11 @@ from aiokafka.structs import RecordMetadata, TopicPartition
 from gateway.errors import RECORD_TOO_LARGE, TOPIC_UNKNOWN, Fault
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.producer_life import MAX_REQUEST_SIZE, OutOfSequence, ProducerLife, known_offset
-from gateway.kafka.record import OutgoingRecord
 from tests.doubles.kafka_topic import create, records, topic_name
+from tests.kafka.producing import outgoing
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
-
-
-def outgoing(topic: str, value: bytes) -> OutgoingRecord:
-    return OutgoingRecord("e", "svc", topic, b"key", value, ())
 
 
 @asynccontextmanager

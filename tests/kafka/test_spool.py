@@ -58,6 +58,13 @@ async def test_rows_come_back_in_order_of_arrival_after_a_restart(tmp_path: Path
         assert spool.next_seq() > rows[-1].seq
 
 
+async def test_what_is_confirmed_is_fsynced(tmp_path: Path) -> None:
+    async with opened(tmp_path / "spool.db") as spool:
+        file = spool._file  # noqa: SLF001  # a setting of its own connection, which nothing else tells
+        assert await file.submit(lambda c: c.execute("PRAGMA synchronous").fetchone()) == (2,)
+        assert await file.submit(lambda c: c.execute("PRAGMA journal_mode").fetchone()) == ("wal",)
+
+
 async def test_settled_rows_go_together_and_free_their_room(tmp_path: Path) -> None:
     async with opened(tmp_path / "spool.db") as spool:
         rows = [a_row(spool, f"{n}") for n in range(100)]
@@ -140,6 +147,7 @@ async def test_an_owner_that_goes_soon_is_waited_for(tmp_path: Path) -> None:
     await first.open()
     waiting = asyncio.create_task(second.open())
     await asyncio.sleep(0.05)
+    assert not waiting.done()
     await first.close()
     await waiting
     await second.close()

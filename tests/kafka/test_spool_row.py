@@ -83,10 +83,15 @@ def test_the_totals_tell_what_is_in_the_file(database: sqlite3.Connection) -> No
 
 
 def test_the_totals_are_read_from_the_index_alone(database: sqlite3.Connection) -> None:
-    plan = database.execute(
-        "EXPLAIN QUERY PLAN SELECT key_hash, count(*), sum(size) FROM records GROUP BY key_hash"
-    ).fetchall()
-    assert "COVERING INDEX" in plan[0][3]
+    run: list[str] = []
+    database.set_trace_callback(run.append)
+    spool_row.totals(database)
+    database.set_trace_callback(None)
+    assert any("GROUP BY" in sql for sql in run)
+    for sql in run:
+        plan = str(database.execute(f"EXPLAIN QUERY PLAN {sql}").fetchall())
+        assert "COVERING INDEX" in plan or "SEARCH" in plan or sql.endswith("LIMIT 1"), sql
+        assert "TEMP B-TREE" not in plan, sql
 
 
 def test_a_key_is_told_from_the_same_key_of_another_topic() -> None:

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, NamedTuple
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from tests.loss.schedule import Kind
+
 __all__ = ["Attempt", "CaseSeen", "Evidence", "Place", "Receipt", "Record", "Span"]
 
 
@@ -91,7 +93,9 @@ class Evidence:
     a request under one `Idempotency-Key` until they are told that it is taken.
 
     `cases` is by event ID; `strangers` are the statuses that another channel, and a forger, got.
-    `gateway_away` are the times from a kill to the gateway's return.
+    `gateway_away` are the times from a kill to the gateway's return. `accidents` are what the
+    gateway did that nobody asked for, and the lines of its log that tell of a fault in itself.
+    `complete` says that this is all of a run with the faults `planned`, not a piece of one.
     """
 
     attempts: tuple[Attempt, ...]
@@ -105,3 +109,5 @@ class Evidence:
     gateway_away: tuple[Span, ...] = ()
     spool_left: float = 0
     accidents: tuple[str, ...] = ()
+    planned: frozenset[Kind] = frozenset()
+    complete: bool = False

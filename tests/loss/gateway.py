@@ -28,6 +28,8 @@ LOOK: Final = 0.25
 BROKEN_FOR: Final = 1.0
 PATIENCE: Final = aiohttp.ClientTimeout(total=5)
 FAULT_LINE: Final = re.compile(r"Traceback|internal_error|never retrieved")
+SHOWN: Final = 300
+"""Characters of such a line."""
 
 
 class Gateway:
@@ -118,10 +120,10 @@ class Gateway:
             self._program.send(signal.SIGABRT)  # it writes where it hangs into its log
         return left
 
-    def faults_in_its_log(self) -> int:
-        """How many lines of its log tell of a fault in itself."""
+    def faults_in_its_log(self) -> list[str]:
+        """The beginnings of the lines of its log that tell of a fault in itself."""
         with self._program.output.open(errors="replace") as lines:
-            return sum(1 for line in lines if FAULT_LINE.search(line))
+            return [line[:SHOWN].rstrip() for line in lines if FAULT_LINE.search(line)]
 
     def _write(self, text: str) -> None:
         new = self._routes.with_suffix(".new")

@@ -10,6 +10,8 @@ from collections import defaultdict
 from itertools import pairwise
 from typing import TYPE_CHECKING, Final
 
+from tests.loss.schedule import Kind
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
@@ -19,6 +21,7 @@ __all__ = ["RULES", "copies", "judge"]
 
 DURABLE: Final = frozenset({"kafka", "local"})
 HONEST: Final = frozenset({503, 504})
+OUTAGES: Final = frozenset({Kind.KILL_BROKER, Kind.BLACKHOLE})
 OVER: Final = frozenset({"published", "answered"})
 
 
@@ -60,10 +63,11 @@ def left_in_spool(evidence: Evidence) -> Iterator[str]:
 
 
 def unmarked_duplicates(evidence: Evidence) -> Iterator[str]:
-    """A record that is there more than once has a copy that says so."""
+    """Of a record that is there more than once, all copies but one say so."""
     for event_id, records in copies(evidence).items():
-        if len(records) > 1 and not any(record.replayed for record in records):
-            yield f"{event_id} is there {len(records)} times and no copy has ce_replayed"
+        unmarked = sum(not record.replayed for record in records)
+        if unmarked > 1:
+            yield f"{event_id} is there {unmarked} times without ce_replayed"
 
 
 def altered_copies(evidence: Evidence) -> Iterator[str]:
@@ -160,8 +164,26 @@ def readable_by_strangers(evidence: Evidence) -> Iterator[str]:
 
 
 def accidents(evidence: Evidence) -> Iterator[str]:
-    """The gateway ends when it is killed or told to, and not otherwise."""
+    """The gateway ends when it is killed or told to, and its log tells of no fault in itself."""
     yield from evidence.accidents
+
+
+def nothing_shown(evidence: Evidence) -> Iterator[str]:
+    """A run in which nothing happened proves nothing."""
+    if not evidence.complete:
+        return
+    told = {(attempt.service, _durability(attempt)) for attempt in _acknowledged(evidence)}
+    for service in sorted(evidence.topics.keys() - {service for service, _ in told}):
+        yield f"nothing was acknowledged by {service}"
+    kafka = {service for service, durability in told if durability == "kafka"}
+    if not kafka:
+        yield "no receipt says kafka"
+    if evidence.planned & OUTAGES and not any((service, "local") in told for service in kafka):
+        yield "no service gave receipts for kafka and, in an outage, for local"
+    if not evidence.strangers:
+        yield "no stranger asked"
+    if Kind.KILL_GATEWAY in evidence.planned and not evidence.gateway_away:
+        yield "the gateway was never away"
 
 
 RULES: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
@@ -178,6 +200,7 @@ RULES: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "untruthful cases": untruthful_cases,
     "readable by strangers": readable_by_strangers,
     "accidents": accidents,
+    "nothing was shown": nothing_shown,
 }
 
 
@@ -193,6 +216,10 @@ def _case_faults(case: CaseSeen, records: list[Record]) -> Iterator[str]:
 
 def _acknowledged(evidence: Evidence) -> Iterator[Attempt]:
     return (attempt for attempt in evidence.attempts if attempt.acknowledged)
+
+
+def _durability(attempt: Attempt) -> str | None:
+    return attempt.receipt.durability if attempt.receipt is not None else None
 
 
 def _is_of(attempt: Attempt, record: Record, evidence: Evidence) -> bool:

@@ -71,7 +71,6 @@ def _figures(outcome: Outcome) -> str:
             f"- slowest acknowledgement {slowest:.2f} s",
             f"- refusals by cause: {dict(causes) or 'none'}",
             f"- spool empty {outcome.drained_in:.1f} s after the end",
-            f"- lines of the gateway's log that tell of a fault in itself: {outcome.faults_in_log}",
         )
     )
 

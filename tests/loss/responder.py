@@ -15,6 +15,8 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.errors import KafkaError
 
+from tests.doubles.owned import end
+
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
     from types import TracebackType
@@ -52,10 +54,7 @@ class Responder:
         trace: TracebackType | None,
     ) -> None:
         if self._work is not None:
-            self._work.cancel()
-            await asyncio.wait([self._work])
-            if not self._work.cancelled():  # it ended before, by a fault of its own
-                self._work.result()
+            await end(self._work)
 
     async def _always(self) -> None:
         """Keep the consumer through every outage, and take a new producer after each."""

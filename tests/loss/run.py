@@ -60,7 +60,6 @@ class Outcome:
     evidence: Evidence
     faults: tuple[Done, ...]
     drained_in: float
-    faults_in_log: int
     answered: int = 0
 
 
@@ -122,10 +121,12 @@ async def _examine(
         strangers=strangers,
         gateway_away=tuple(gateway.away),
         spool_left=left,
-        accidents=tuple(gateway.accidents),
+        accidents=(*gateway.accidents, *gateway.faults_in_its_log()),
+        planned=frozenset(options.kinds),
+        complete=True,
     )
     done = tuple(sorted(faults.done, key=lambda fault: fault.at))
-    return Outcome(options, evidence, done, drained_in, gateway.faults_in_its_log())
+    return Outcome(options, evidence, done, drained_in)
 
 
 async def _cases(gateway: Gateway, stream: Stream) -> dict[str, CaseSeen]:

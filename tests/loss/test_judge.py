@@ -9,6 +9,7 @@ import pytest
 
 from tests.loss.evidence import Attempt, CaseSeen, Evidence, Place, Receipt, Record, Span
 from tests.loss.judge import RULES, copies, judge
+from tests.loss.schedule import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -55,6 +56,18 @@ def sound() -> Evidence:
         },
         strangers=(404, 404),
     )
+
+
+def whole_run(**changes: Any) -> Evidence:
+    """The sound one as all of a run, in which each fault was planned and happened."""
+    known = {"gateway_away": (Span(5.0, 6.0),), "planned": frozenset(Kind), "complete": True}
+    return replace(sound(), **{**known, **changes})
+
+
+def without(durability: str) -> tuple[Attempt, ...]:
+    """The sound attempts, but for the receipts of that durability."""
+    attempts = sound().attempts
+    return tuple(a for a in attempts if a.receipt is None or a.receipt.durability != durability)
 
 
 def broken_rules(seen: Evidence) -> list[str]:
@@ -109,6 +122,17 @@ def test_a_spool_that_does_not_empty_itself_is_a_breach() -> None:
 def test_copies_without_a_mark_are_a_breach() -> None:
     seen = evidence([], [record("a", 0, 0), record("a", 0, 1)])
     assert broken_rules(seen) == ["duplicates without a mark"]
+
+
+def test_a_mark_on_one_copy_does_not_excuse_the_others() -> None:
+    unmarked = [record("a", 0, 0), record("a", 0, 1)]
+    seen = evidence([], [*unmarked, record("a", 0, 2, replayed=True)])
+    assert broken_rules(seen) == ["duplicates without a mark"]
+
+
+def test_every_copy_may_have_the_mark() -> None:
+    seen = evidence([], [record("a", 0, 1, replayed=True), record("a", 0, 2, replayed=True)])
+    assert broken_rules(seen) == []
 
 
 def test_copies_that_are_different_requests_are_a_breach() -> None:
@@ -204,3 +228,40 @@ def test_a_gateway_that_ends_by_itself_is_a_breach() -> None:
 def test_copies_are_in_the_order_of_the_topic() -> None:
     later, sooner = record("a", 0, 5), record("a", 0, 2)
     assert copies(evidence([], [later, sooner])) == {"a": [sooner, later]}
+
+
+def test_a_whole_run_in_which_all_happened_is_sound() -> None:
+    assert broken_rules(whole_run()) == []
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"attempts": ()},
+        {"topics": {"cards": TOPIC, "births": "births.requests"}},
+        {"attempts": without("kafka")},
+        {"attempts": without("local")},
+        {"strangers": ()},
+        {"gateway_away": ()},
+    ],
+    ids=["no request", "an idle service", "no kafka", "no local", "no stranger", "no kill"],
+)
+def test_a_whole_run_in_which_something_did_not_happen_proves_nothing(
+    changes: dict[str, Any],
+) -> None:
+    assert broken_rules(whole_run(**changes)) == ["nothing was shown"]
+    assert broken_rules(whole_run(**changes, complete=False)) == []
+
+
+def test_what_only_a_journal_says_is_no_outage() -> None:
+    """A journal's receipts are always local: the outage shows where there are both."""
+    journal = accepted("b", 1, Place(TOPIC, None, None), "local")
+    attempts = (*without("local"), replace(journal, service="journal"))
+    topics = {"cards": TOPIC, "journal": TOPIC}
+    assert broken_rules(whole_run(attempts=attempts, topics=topics)) == ["nothing was shown"]
+
+
+def test_without_a_planned_outage_nothing_need_be_local_and_without_a_kill_nobody_away() -> None:
+    quiet = frozenset({Kind.RELOAD})
+    run = whole_run(attempts=without("local"), gateway_away=(), planned=quiet)
+    assert broken_rules(run) == []

@@ -13,6 +13,7 @@ from tests.kafka.broker.apache_kafka import fetch
 from tests.loss.judge import judge
 from tests.loss.report import report
 from tests.loss.run import SHORT, run
+from tests.loss.schedule import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -38,4 +39,7 @@ async def test_nothing_acknowledged_is_lost_whatever_fails(
     said: list[str] = []
     outcome = await run(SHORT, jars, tmp_path, said.append)
     judgement = judge(outcome.evidence)
-    assert not any(judgement.values()), "\n".join((*said, report(outcome, judgement)))
+    told = "\n".join((*said, report(outcome, judgement)))
+    assert not any(judgement.values()), told
+    assert {fault.kind for fault in outcome.faults} == set(Kind), told
+    assert outcome.answered > 0, told

@@ -68,3 +68,21 @@ def sent(
 def reply(*headers: tuple[str, bytes], value: bytes | None = b"body") -> IncomingRecord:
     """A record on a reply topic."""
     return IncomingRecord("replies", 0, 0, None, value, headers)
+
+
+def echoed(correlation: str, reply_to: str) -> list[tuple[str, bytes]]:
+    """The headers of that request for a profile that names the id and the reply topic so."""
+    return [
+        ("ce_id", b"00112233445566778899aabbccddeeff0123456789abcdef"),
+        ("ce_httpmethod", b"POST"),
+        ("ce_httppath", b"/v1/cards/%E5%8D%A1"),
+        ("ce_httpquery", b"a=1&b=%20"),
+        (correlation, b"00112233445566778899aabbccddeeff0123456789abcdef"),
+        (reply_to, b"hrss.pension.replies"),
+        ("ce_expirytime", b"2026-03-01T00:30:05.123Z"),
+        ("content-type", b"application/json; charset=utf-8"),
+        ("accept-language", b"zh-CN"),
+        ("accept", b"application/json"),
+        ("traceparent", TRACEPARENT),
+        ("tracestate", b"vendor=1"),
+    ]

@@ -4,27 +4,14 @@
 from __future__ import annotations
 
 from gateway.kafka.profiles.smallrye import SMALLRYE
-from tests.kafka.profiles.records import ID, TRACEPARENT, reply, sent
+from tests.kafka.profiles.records import ID, echoed, reply, sent
 
 EVENT = {"ce_specversion", "ce_id", "ce_source", "ce_type"}
 """Attributes that together make a record an event for SmallRye."""
 
 
 def test_a_request_has_these_headers_byte_by_byte() -> None:
-    assert sent("smallrye") == [
-        ("ce_id", b"00112233445566778899aabbccddeeff0123456789abcdef"),
-        ("ce_httpmethod", b"POST"),
-        ("ce_httppath", b"/v1/cards/%E5%8D%A1"),
-        ("ce_httpquery", b"a=1&b=%20"),
-        ("REPLY_CORRELATION_ID", b"00112233445566778899aabbccddeeff0123456789abcdef"),
-        ("REPLY_TOPIC", b"hrss.pension.replies"),
-        ("ce_expirytime", b"2026-03-01T00:30:05.123Z"),
-        ("content-type", b"application/json; charset=utf-8"),
-        ("accept-language", b"zh-CN"),
-        ("accept", b"application/json"),
-        ("traceparent", TRACEPARENT),
-        ("tracestate", b"vendor=1"),
-    ]
+    assert sent("smallrye") == echoed("REPLY_CORRELATION_ID", "REPLY_TOPIC")
 
 
 def test_a_request_is_no_event_in_itself() -> None:
