@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Final
 import pytest
 
 from tests.doubles.gateway import http_service
-from tests.doubles.kafka_department import Written, reply
-from tests.doubles.kafka_topic import records, topic_name
+from tests.doubles.kafka_department import KafkaDepartment, Written, reply
+from tests.doubles.kafka_topic import partitions, records, topic_name
 from tests.doubles.origin import Origin
 from tests.doubles.origin import reply as answer_with
 from tests.whole.departments import accepting, connected, pension, post, replying
@@ -191,3 +191,17 @@ async def test_http_and_kafka_departments_stand_behind_the_same_door(bootstrap: 
             samples = await scrape(running.ops_port)
     assert (paid.status, receipt.status) == (200, 202)
     assert samples.causes(transport="http") == samples.causes(transport="kafka") == {"none": 1}
+
+
+async def test_a_gateway_may_have_a_reply_topic_of_its_own(bootstrap: str) -> None:
+    topic = topic_name("pension")
+    await partitions(bootstrap, topic)
+    await partitions(bootstrap, f"{topic}.of-gw-7")
+    service = replying(topic).replace(f"{topic}.replies", f"'{topic}.of-{{instance}}'")
+    async with (
+        KafkaDepartment(bootstrap, topic, reply(b"own")) as department,
+        connected(bootstrap, service, instance="gw-7") as running,
+    ):
+        answered = await post(running, f"/s/edu.pension?subject={SUBJECT}")
+    assert (answered.status, answered.body) == (200, b"own")
+    assert department.requests[0].header("ce_replyto") == f"{topic}.of-gw-7"
