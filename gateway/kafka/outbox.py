@@ -130,9 +130,8 @@ class Outbox:
         end = loop.time() + drain
         self._drain.stop()
         await _ended([sending.way for sending in self._books.direct], drain)
-        for sending in list(self._books.direct):
-            sending.spill()
-        await _ended([sending.answer for sending in self._books.direct], WRITING)
+        unconfirmed = list(self._books.direct)
+        await _ended([sending.answer for sending in unconfirmed if sending.spill()], WRITING)
         await self._drain.until_stopped(end - loop.time())
         await self._fates.until_told(end - loop.time())
         self._task.cancel()

@@ -180,9 +180,13 @@ class Sending:
             self._expired = True
             self._task.cancel()
 
-    def spill(self) -> None:
-        """Answer as soon as it is on the disk, while it goes on its direct way."""
+    def spill(self) -> bool:
+        """Answer as soon as it is on the disk, while it goes on its direct way.
+
+        False when the disk does not take it now.
+        """
         self._promise(RowState.SENT, SpoolReason.LATE)
+        return self._row is not None
 
     def leave(self, state: RowState, reason: SpoolReason, fault: Fault | None = None) -> None:
         """Its direct way has ended: the drain sends it. `state` tells whether it is there maybe."""
@@ -197,9 +201,11 @@ class Sending:
         self._promise(state, reason)
         self._books.drain.added(self.seq, None if self._row is None else self._row.key_hash)
 
-    def _delivered(self, ended: asyncio.Future[Any]) -> None:
-        if self._books.closed or self._delivery is None:
-            ended.exception()  # its row is in the file, for the next process
+    def _delivered(self, _: asyncio.Future[Any]) -> None:
+        if self._delivery is None:
+            return
+        if self._books.closed:
+            self._end_without_disk(self._delivery)
             return
         try:
             acknowledged = self._delivery.outcome()
@@ -212,6 +218,18 @@ class Sending:
                 self._settle(None, fault)
         else:
             self._settle(acknowledged, None)
+
+    def _end_without_disk(self, delivery: Delivery) -> None:
+        """Answer after the spool was closed; who has a receipt has a row for the next process."""
+        if self.answer.done():
+            delivery.future.exception()
+            return
+        try:
+            self.answer.set_result(delivery.outcome())
+        except (OutOfSequence, BatchRefused):
+            self.answer.set_exception(Fault(SPOOL_FAILED, retry_after=RETRY_AFTER))
+        except Fault as fault:
+            self.answer.set_exception(fault)
 
     def _written(self, reason: SpoolReason, written: asyncio.Future[None]) -> None:
         if written.exception() is None:

@@ -213,6 +213,8 @@ class Spool:
         if not written.cancelled() and written.exception() is not None:
             self.records -= 1
             self.size -= size
+            if self.records == 0:
+                self._oldest = None
 
     def _clean(self) -> None:
         self._later = None

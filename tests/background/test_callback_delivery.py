@@ -1,71 +1,36 @@
-"""Callbacks to a real server: what it gets, what is tried again, and what is never called."""
+"""Callbacks to a real server: what it gets, what is tried again, and what is never called.
+
+The cases that they tell of are made up.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
-from typing import TYPE_CHECKING
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, Final
 
+import orjson
 import pytest
-from aiohttp import web
 
-from gateway.background.callback_delivery import DELAYS, CallbackDelivery, Target
-from gateway.cases.case import Case, State, Step
+from gateway.background.callback_delivery import CallbackDelivery, Target
+from gateway.cases.case import Case, State
 from gateway.cases.sqlite_store import SqliteStore
 from gateway.cases.store import Callback
 from gateway.cases.webhook import webhook_headers
-from gateway.routing.model import KafkaMode
+from tests.cases.samples import NOON, a_case
+from tests.doubles.callback_channel import callback_channel
+from tests.doubles.owned import end
 
 if TYPE_CHECKING:
-    from collections.abc import AsyncIterator, Mapping
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
-AT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
-CASE = Case(
-    id="c" * 48,
-    service="svc",
-    department="dept",
-    channel="app",
-    topic="topic",
-    mode=KafkaMode.REPLY,
-    state=State.ANSWERED,
-    accepted_at=AT,
-    updated_at=AT,
-    history=(Step(State.ANSWERED, AT),),
-)
-SECRET = "made-up-callback-secret"
+    from tests.doubles.callback_channel import CallbackChannel
 
-
-@dataclass
-class Channel:
-    """A channel's server: it answers with `statuses` in turn, the last one for ever."""
-
-    statuses: list[int]
-    got: list[tuple[Mapping[str, str], bytes]] = field(default_factory=list)
-    port: int = 0
-
-    async def take(self, request: web.Request) -> web.Response:
-        self.got.append((request.headers.copy(), await request.read()))
-        status = self.statuses.pop(0) if len(self.statuses) > 1 else self.statuses[0]
-        return web.Response(status=status, headers={"Location": "/elsewhere"})
-
-
-@asynccontextmanager
-async def channel(*statuses: int) -> AsyncIterator[Channel]:
-    server = Channel(list(statuses))
-    application = web.Application()
-    application.router.add_route("*", "/{path:.*}", server.take)
-    runner = web.AppRunner(application)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    server.port = runner.addresses[0][1]
-    try:
-        yield server
-    finally:
-        await runner.cleanup()
+CASE: Final = a_case(state=State.ANSWERED)
+SECRET: Final = "made-up-callback-secret"
 
 
 @dataclass
@@ -73,7 +38,7 @@ class Desk:
     """A delivery with its store, its clock and all that it said."""
 
     store: SqliteStore
-    now: datetime = AT
+    now: datetime = NOON
     results: list[str] = field(default_factory=list)
     dead: list[bytes] = field(default_factory=list)
     news: asyncio.Event = field(default_factory=asyncio.Event)
@@ -102,7 +67,7 @@ async def delivering(
     await store.open()
     await store.insert(CASE)
     await store.enqueue_callback(
-        Callback("msg_1", CASE.id, "app", State.ANSWERED, AT, attempts=attempts)
+        Callback("msg_1", CASE.id, "app", State.ANSWERED, NOON, attempts=attempts)
     )
     desk = Desk(store)
     targets = {} if target is None else {"app": target}
@@ -111,12 +76,13 @@ async def delivering(
     try:
         yield desk, delivery
     finally:
-        running.cancel()
-        await asyncio.wait([running])
-        await store.close()
+        try:
+            await end(running)
+        finally:
+            await store.close()
 
 
-def inside(server: Channel) -> Target:
+def inside(server: CallbackChannel) -> Target:
     return Target(f"http://127.0.0.1:{server.port}/told", SECRET, internal=True)
 
 
@@ -130,49 +96,89 @@ async def until_forgotten(desk: Desk) -> None:
 
 
 async def test_a_channel_is_told_with_a_signature_that_it_can_check(tmp_path: Path) -> None:
-    async with channel(204) as server, delivering(tmp_path, inside(server)) as (desk, _):
+    async with callback_channel(204) as server, delivering(tmp_path, inside(server)) as (desk, _):
         await desk.until(1)
         await until_forgotten(desk)
-    ((headers, body),) = server.got
+    (told,) = server.got
     assert desk.results == ["delivered"]
-    expected = webhook_headers("msg_1", body, SECRET, AT)
-    assert {name: headers[name] for name in expected} == expected
+    assert (told.method, told.path) == ("POST", "/told")
+    assert orjson.loads(told.body)["data"]["id"] == CASE.id
+    expected = webhook_headers("msg_1", told.body, SECRET, NOON)
+    assert {name: told.headers[name] for name in expected} == expected
 
 
 async def test_what_fails_is_tried_again_with_the_same_id_and_a_new_signature(
     tmp_path: Path,
 ) -> None:
-    async with channel(500, 200) as server, delivering(tmp_path, inside(server)) as (desk, it):
+    async with (
+        callback_channel(500, 200) as server,
+        delivering(tmp_path, inside(server)) as (desk, it),
+    ):
         await desk.until(1)
-        desk.now = AT + DELAYS[0] + timedelta(seconds=1)
-        async with asyncio.timeout(20):
-            while len(desk.results) < 2:
-                it.poke()
-                await asyncio.sleep(0.01)
+        desk.now = NOON + timedelta(seconds=5)
+        it.poke()
+        await desk.until(2)
     assert desk.results == ["retry", "delivered"]
-    first, second = (headers for headers, _ in server.got)
-    assert first["webhook-id"] == second["webhook-id"]
-    assert first["webhook-signature"] != second["webhook-signature"]
+    first, second = server.got
+    assert first.body == second.body
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert first.headers["webhook-signature"] != second.headers["webhook-signature"]
+
+
+@pytest.mark.parametrize(
+    ("attempts", "seconds"),
+    [
+        *((0, 5), (1, 30), (2, 120), (3, 600)),
+        *((4, 3600), (5, 10_800), (6, 21_600), (7, 43_200), (8, 86_400)),
+    ],
+)
+async def test_each_failure_is_followed_by_a_longer_wait(
+    tmp_path: Path, attempts: int, seconds: int
+) -> None:
+    due = NOON + timedelta(seconds=seconds)
+    async with (
+        callback_channel(500) as server,
+        delivering(tmp_path, inside(server), attempts) as (desk, _),
+    ):
+        await desk.until(1)
+        assert await desk.store.due_callbacks(due - timedelta(seconds=1), 10, timedelta(0)) == []
+        (again,) = await desk.store.due_callbacks(due, 10, timedelta(0))
+    assert desk.results == ["retry"]
+    assert (again.id, again.attempts) == ("msg_1", attempts + 1)
+
+
+async def test_after_the_last_attempt_a_callback_is_given_up_and_kept(tmp_path: Path) -> None:
+    async with (
+        callback_channel(500) as server,
+        delivering(tmp_path, inside(server), attempts=9) as (desk, _),
+    ):
+        await desk.until(1)
+        await until_forgotten(desk)
+    assert desk.results == ["dead"]
+    assert desk.dead == [server.got[0].body]
 
 
 @pytest.mark.parametrize("status", [301, 302, 307, 308])
 async def test_a_redirect_is_not_followed(tmp_path: Path, status: int) -> None:
-    async with channel(status) as server, delivering(tmp_path, inside(server)) as (desk, _):
+    async with (
+        callback_channel(status) as server,
+        delivering(tmp_path, inside(server)) as (desk, _),
+    ):
         await desk.until(1)
     assert desk.results == ["retry"]
     assert len(server.got) == 1
 
 
 async def test_a_channel_that_is_gone_is_not_told_again(tmp_path: Path) -> None:
-    async with channel(410) as server, delivering(tmp_path, inside(server)) as (desk, _):
+    async with callback_channel(410) as server, delivering(tmp_path, inside(server)) as (desk, _):
         await desk.until(1)
         await until_forgotten(desk)
     assert desk.results == ["dead"]
-    assert len(desk.dead) == 1
+    assert desk.dead == [server.got[0].body]
 
 
 async def test_an_address_inside_is_never_called_unless_the_routes_say_so(tmp_path: Path) -> None:
-    async with channel(200) as server:
+    async with callback_channel(200) as server:
         for host in ("127.0.0.1", "localhost", "[::1]"):
             target = Target(f"http://{host}:{server.port}/", SECRET, internal=False)
             folder = tmp_path / host.strip("[]").replace(":", "_")

@@ -6,22 +6,29 @@ import asyncio
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Final
 
-from gateway.cases.case import Case, State, Step
+from gateway.cases.case import Case, Place, State, Step
 from gateway.cases.identity import CaseIds
+from gateway.cases.store import Key
+from gateway.cases.transitions import CaseEvent
 from gateway.routing.model import KafkaMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["IDS", "NOON", "Counted", "a_case", "at"]
+__all__ = ["HOUR", "IDS", "KEY", "NOON", "PUBLISHED", "Counted", "a_case", "at"]
 
 NOON: Final = datetime(2026, 5, 20, 12, 0, 0, 123456, tzinfo=UTC)
+HOUR: Final = timedelta(hours=1)
 IDS: Final = CaseIds(bytes(range(32)))
+KEY: Final = Key("app", "permit.apply", "made-up-key")
 
 
 def at(seconds: float) -> datetime:
     """So many seconds after noon."""
     return NOON + timedelta(seconds=seconds)
+
+
+PUBLISHED: Final = CaseEvent(State.PUBLISHED, at(1), place=Place("permit.requests", 1, 7))
 
 
 def a_case(  # a test names what it is about and leaves out the rest

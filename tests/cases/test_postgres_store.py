@@ -14,18 +14,16 @@ import asyncpg
 import pytest
 
 from gateway.cases import postgres_cases
-from gateway.cases.case import Answer, Place, State
+from gateway.cases.case import Answer, State
 from gateway.cases.postgres_store import PostgresStore
-from gateway.cases.store import Callback, Key, StoreError
+from gateway.cases.store import Callback, StoreError
 from gateway.cases.transitions import CaseEvent
 from tests.cases.postgres_server import new_database
-from tests.cases.samples import a_case, at
+from tests.cases.samples import HOUR, KEY, PUBLISHED, a_case, at
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
 
-KEY = Key("app", "permit.apply", "made-up-key")
-PUBLISHED = CaseEvent(State.PUBLISHED, at(1), place=Place("permit.requests", 1, 7))
 ANSWERED = CaseEvent(State.ANSWERED, at(2), answer=Answer(200, "text/plain", b"made up"))
 
 
@@ -102,7 +100,7 @@ async def test_gateways_that_move_the_same_cases_lose_nothing(gateways: Gateways
 
 
 async def test_of_two_gateways_one_is_the_first_with_a_key(gateways: Gateways) -> None:
-    until = datetime.now(UTC) + timedelta(hours=1)
+    until = datetime.now(UTC) + HOUR
     reservations = await asyncio.gather(
         *(
             gateway.reserve(KEY, b"same", a_case(), until)
@@ -116,7 +114,7 @@ async def test_of_two_gateways_one_is_the_first_with_a_key(gateways: Gateways) -
 
 
 async def test_of_two_gateways_one_holds_a_key(gateways: Gateways) -> None:
-    until = datetime.now(UTC) + timedelta(hours=1)
+    until = datetime.now(UTC) + HOUR
     held = await asyncio.gather(
         *(
             gateway.hold(KEY, b"same", until)

@@ -1,36 +1,26 @@
-"""What every case store does: the protocol as a specification, run on each implementation."""
+"""What every case store does: the protocol as a specification, run on each implementation.
+
+Keys are in `test_store_keys.py`, callbacks in `test_store_callbacks.py`.
+"""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
-import pytest
-
-from gateway.cases.case import Answer, Place, State, Verdict
-from gateway.cases.store import Callback, CaseStore, Key, StoredAnswer
+from gateway.cases.case import Answer, State, Verdict
 from gateway.cases.transitions import CaseEvent
-from tests.cases.samples import IDS, NOON, a_case, at
+from tests.cases.samples import IDS, NOON, PUBLISHED, a_case, at
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
 
+    from gateway.cases.store import CaseStore
+
     OpenAnother = Callable[[], Awaitable[CaseStore]]
 
-KEY = Key("app", "permit.apply", "made-up-key")
-PUBLISHED = CaseEvent(State.PUBLISHED, at(1), place=Place("permit.requests", 1, 7))
 ANSWERED = CaseEvent(State.ANSWERED, at(2), answer=Answer(200, "text/plain", b"made up \0\xff"))
-HOUR = timedelta(hours=1)
-
-
-def later() -> datetime:
-    return datetime.now(UTC) + HOUR
-
-
-def earlier() -> datetime:
-    return datetime.now(UTC) - HOUR
 
 
 # --- cases ------------------------------------------------------------------------------------
@@ -205,136 +195,6 @@ async def test_a_case_that_changed_lately_is_kept(store: CaseStore) -> None:
     assert await store.sweep(at(50), 10) == 0
 
 
-# --- idempotency keys of Kafka services ---------------------------------------------------------
-
-
-async def test_the_first_with_a_key_has_its_case_kept(store: CaseStore) -> None:
-    case, until = a_case(), later()
-    reservation = await store.reserve(KEY, b"body", case, until)
-    assert (reservation.first, reservation.case_id) == (True, case.id)
-    assert (reservation.fingerprint, reservation.expires_at) == (b"body", until)
-    assert await store.find(case.id) == case
-
-
-async def test_the_second_gets_the_case_of_the_first_and_what_its_body_was(
-    store: CaseStore,
-) -> None:
-    first, second, until = a_case(), a_case(), later()
-    await store.reserve(KEY, b"body", first, until)
-    reservation = await store.reserve(KEY, b"another body", second, later())
-    assert (reservation.first, reservation.case_id) == (False, first.id)
-    assert (reservation.fingerprint, reservation.expires_at) == (b"body", until)
-    assert await store.find(second.id) is None
-
-
-@pytest.mark.parametrize(
-    "other",
-    [
-        KEY._replace(channel="county-app"),
-        KEY._replace(service="tax.pay"),
-        KEY._replace(value="another made-up key"),
-    ],
-)
-async def test_a_key_is_one_channel_s_for_one_service(store: CaseStore, other: Key) -> None:
-    await store.reserve(KEY, b"body", a_case(), later())
-    assert (await store.reserve(other, b"body", a_case(), later())).first
-
-
-async def test_of_many_at_the_same_time_one_is_the_first(store: CaseStore) -> None:
-    reservations = await asyncio.gather(
-        *(store.reserve(KEY, b"body", a_case(), later()) for _ in range(20))
-    )
-    assert sum(reservation.first for reservation in reservations) == 1
-    assert len({reservation.case_id for reservation in reservations}) == 1
-
-
-async def test_a_key_is_free_again_when_it_has_expired(store: CaseStore) -> None:
-    await store.reserve(KEY, b"body", a_case(), earlier())
-    assert (await store.reserve(KEY, b"another body", a_case(), later())).first
-
-
-async def test_a_released_key_is_free_and_its_case_is_gone(store: CaseStore) -> None:
-    case = a_case()
-    await store.reserve(KEY, b"body", case, later())
-    await store.release(KEY)
-    assert await store.find(case.id) is None
-    assert await store.count() == {}
-    assert (await store.reserve(KEY, b"body", a_case(), later())).first
-
-
-async def test_a_released_key_leaves_a_case_that_went_on(store: CaseStore) -> None:
-    case = a_case()
-    await store.reserve(KEY, b"body", case, later())
-    await store.apply(case.id, PUBLISHED)
-    await store.release(KEY)
-    assert await store.find(case.id) is not None
-
-
-async def test_releasing_what_nobody_holds_does_nothing(store: CaseStore) -> None:
-    await store.release(KEY)
-
-
-async def test_keys_outlive_a_restart(store: CaseStore, open_another: OpenAnother) -> None:
-    case = a_case()
-    await store.reserve(KEY, b"body", case, later())
-    await store.close()
-    again = await open_another()
-    assert (await again.reserve(KEY, b"body", a_case(), later())).case_id == case.id
-
-
-# --- idempotency keys of HTTP services ----------------------------------------------------------
-
-PAID = StoredAnswer(201, b"Content-Type: text/plain\r\n", b"made-up \0 receipt")
-
-
-async def test_the_first_holds_the_key_and_the_second_sees_it_in_flight(store: CaseStore) -> None:
-    until = later()
-    first = await store.hold(KEY, b"body", until)
-    second = await store.hold(KEY, b"another body", later())
-    assert (first.first, first.answer, first.expires_at) == (True, None, until)
-    assert (second.first, second.answer, second.expires_at) == (False, None, until)
-    assert (first.fingerprint, second.fingerprint) == (b"body", b"body")
-
-
-async def test_a_settled_key_gives_the_answer_until_its_own_expiry(store: CaseStore) -> None:
-    settled = later() + HOUR
-    await store.hold(KEY, b"body", later())
-    await store.settle(KEY, PAID, settled)
-    held = await store.hold(KEY, b"body", later())
-    assert (held.first, held.answer, held.expires_at) == (False, PAID, settled)
-
-
-async def test_a_key_settled_without_an_expiry_keeps_the_one_it_had(store: CaseStore) -> None:
-    until = later()
-    await store.hold(KEY, b"body", until)
-    await store.settle(KEY, PAID)
-    assert (await store.hold(KEY, b"body", later())).expires_at == until
-
-
-async def test_a_key_settled_without_an_answer_is_free(store: CaseStore) -> None:
-    await store.hold(KEY, b"body", later())
-    await store.settle(KEY, None)
-    assert (await store.hold(KEY, b"another body", later())).first
-
-
-async def test_a_key_that_a_dead_gateway_held_is_free_after_its_time(store: CaseStore) -> None:
-    await store.hold(KEY, b"body", earlier())
-    held = await store.hold(KEY, b"another body", later())
-    assert (held.first, held.fingerprint) == (True, b"another body")
-
-
-async def test_an_expired_answer_is_not_given_again(store: CaseStore) -> None:
-    await store.hold(KEY, b"body", later())
-    await store.settle(KEY, PAID, earlier())
-    held = await store.hold(KEY, b"body", later())
-    assert (held.first, held.answer) == (True, None)
-
-
-async def test_the_two_kinds_of_keys_do_not_meet(store: CaseStore) -> None:
-    await store.hold(KEY, b"body", later())
-    assert (await store.reserve(KEY, b"body", a_case(), later())).first
-
-
 # --- stamps and the key of the ids --------------------------------------------------------------
 
 
@@ -353,70 +213,6 @@ async def test_the_secret_is_made_once(store: CaseStore, open_another: OpenAnoth
     assert first != bytes(32)
     await store.close()
     assert await (await open_another()).secret() == first
-
-
-# --- callbacks ----------------------------------------------------------------------------------
-
-
-def a_callback(name: str, seconds: float = 0, case_id: str = "c" * 48) -> Callback:
-    return Callback(name, case_id, "app", State.ANSWERED, at(seconds))
-
-
-async def test_due_callbacks_come_out_the_oldest_first(store: CaseStore) -> None:
-    for callback in (a_callback("b", 2), a_callback("a", 1), a_callback("c", 3)):
-        await store.enqueue_callback(callback)
-    due = await store.due_callbacks(at(5), 2, HOUR)
-    assert due == [a_callback("a", 1), a_callback("b", 2)]
-
-
-async def test_a_leased_callback_is_nobody_else_s_until_the_lease_ends(store: CaseStore) -> None:
-    await store.enqueue_callback(a_callback("a"))
-    first, second = await asyncio.gather(
-        store.due_callbacks(at(5), 9, HOUR), store.due_callbacks(at(5), 9, HOUR)
-    )
-    assert len(first) + len(second) == 1
-    assert await store.due_callbacks(at(6), 9, HOUR) == []
-    assert len(await store.due_callbacks(at(5) + HOUR, 9, HOUR)) == 1
-
-
-async def test_a_delivered_callback_is_forgotten(store: CaseStore) -> None:
-    await store.enqueue_callback(a_callback("a"))
-    await store.due_callbacks(at(5), 9, timedelta(0))
-    await store.callback_done("a")
-    assert await store.due_callbacks(at(9), 9, HOUR) == []
-
-
-async def test_a_failed_callback_comes_again_when_it_is_due_with_its_attempts(
-    store: CaseStore,
-) -> None:
-    await store.enqueue_callback(a_callback("a"))
-    await store.due_callbacks(at(5), 9, HOUR)
-    await store.callback_retry("a", at(20), "503")
-    assert await store.due_callbacks(at(19), 9, HOUR) == []
-    (again,) = await store.due_callbacks(at(20), 9, HOUR)
-    assert again == a_callback("a")._replace(attempts=1)
-
-
-async def test_a_dead_callback_never_comes_again(store: CaseStore) -> None:
-    await store.enqueue_callback(a_callback("a"))
-    await store.callback_dead("a", "410")
-    assert await store.due_callbacks(at(10**8), 9, HOUR) == []
-
-
-async def test_a_callback_enqueued_again_stays_as_it_is(store: CaseStore) -> None:
-    await store.enqueue_callback(a_callback("a"))
-    await store.callback_retry("a", at(20), "503")
-    await store.enqueue_callback(a_callback("a"))
-    (again,) = await store.due_callbacks(at(20), 9, HOUR)
-    assert again.attempts == 1
-
-
-async def test_the_sweep_takes_the_callbacks_of_a_case_with_it(store: CaseStore) -> None:
-    case = a_case()
-    await store.insert(case)
-    await store.enqueue_callback(a_callback("a", case_id=case.id))
-    await store.sweep(at(60), 9)
-    assert await store.due_callbacks(at(5), 9, HOUR) == []
 
 
 # --- its own state ------------------------------------------------------------------------------

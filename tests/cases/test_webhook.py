@@ -1,31 +1,22 @@
+"""A callback as the Standard Webhooks specification has it; the case of the tests is made up."""
+
 from __future__ import annotations
 
 import base64
 import hashlib
 import hmac
-from datetime import UTC, datetime
 
 import orjson
 
-from gateway.cases.case import Answer, Case, State
+from gateway.cases.case import Answer, State
 from gateway.cases.store import Callback
 from gateway.cases.webhook import webhook_body, webhook_headers
-from gateway.routing.model import KafkaMode
+from tests.cases.samples import NOON, a_case
 
-AT = datetime(2026, 3, 1, 8, 30, tzinfo=UTC)
-CASE = Case(
-    id="c" * 48,
-    service="svc",
-    department="dept",
-    channel="app",
-    topic="topic",
-    mode=KafkaMode.REPLY,
-    state=State.CLOSED,
-    accepted_at=AT,
-    updated_at=AT,
-    answer=Answer(200, "text/plain", b"made-up personal data"),
+CASE = a_case(state=State.CLOSED)._replace(
+    answer=Answer(200, "text/plain", b"made-up personal data")
 )
-TOLD = Callback("msg_1", CASE.id, "app", State.ANSWERED, AT)
+TOLD = Callback("msg_1", CASE.id, "app", State.ANSWERED, NOON)
 
 
 def test_a_callback_tells_of_the_change_and_not_what_the_answer_is() -> None:
@@ -33,11 +24,11 @@ def test_a_callback_tells_of_the_change_and_not_what_the_answer_is() -> None:
     assert b"personal" not in body
     assert orjson.loads(body) == {
         "type": "case.answered",
-        "timestamp": "2026-03-01T08:30:00.000+00:00",
+        "timestamp": "2026-05-20T12:00:00.123+00:00",
         "data": {
             "id": CASE.id,
-            "service": "svc",
-            "department": "dept",
+            "service": "permit.apply",
+            "department": "housing",
             "state": "answered",
             "status_url": f"/cases/{CASE.id}",
         },
@@ -46,9 +37,9 @@ def test_a_callback_tells_of_the_change_and_not_what_the_answer_is() -> None:
 
 def test_a_callback_is_signed_as_standard_webhooks_has_it() -> None:
     key = bytes(range(24))
-    headers = webhook_headers("msg_1", b"{}", f"whsec_{base64.b64encode(key).decode()}", AT)
+    headers = webhook_headers("msg_1", b"{}", f"whsec_{base64.b64encode(key).decode()}", NOON)
     stamp = headers["webhook-timestamp"]
-    assert stamp == str(int(AT.timestamp()))
+    assert stamp == str(int(NOON.timestamp()))
     digest = hmac.new(key, f"msg_1.{stamp}.{{}}".encode(), hashlib.sha256).digest()
     assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"
     assert headers["webhook-id"] == "msg_1"
@@ -56,7 +47,7 @@ def test_a_callback_is_signed_as_standard_webhooks_has_it() -> None:
 
 def test_any_other_secret_is_taken_as_it_is() -> None:
     for secret in ("plain-secret", "whsec_not base64"):
-        headers = webhook_headers("m", b"{}", secret, AT)
+        headers = webhook_headers("m", b"{}", secret, NOON)
         signed = f"m.{headers['webhook-timestamp']}.{{}}".encode()
         digest = hmac.new(secret.encode(), signed, hashlib.sha256).digest()
         assert headers["webhook-signature"] == f"v1,{base64.b64encode(digest).decode()}"

@@ -1,32 +1,24 @@
+"""Receipts and cases as a caller sees them; the people and what they wrote are made up."""
+
 from __future__ import annotations
 
-from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 import orjson
 
-from gateway.cases.case import Answer, Case, State, Step, Verdict
+from gateway.cases.case import Answer, State, Step, Verdict
 from gateway.handling.receipts import answer_reply, case_document, case_reply, receipt
 from gateway.routing.model import KafkaMode
+from tests.cases.samples import NOON, a_case
 
 if TYPE_CHECKING:
     from gateway.message import ServiceReply
 
-AT = datetime(2026, 3, 1, 8, 30, 0, 250_000, tzinfo=UTC)
-CASE = Case(
-    id="c" * 48,
-    service="hrss.card",
-    department="wuxi-hrss",
-    channel="sufuban",
-    topic="card.requests",
-    mode=KafkaMode.REPLY,
-    state=State.PUBLISHED,
-    accepted_at=AT,
-    updated_at=AT,
+CASE = a_case("c" * 48, state=State.PUBLISHED)._replace(
     durability="kafka",
     partition=3,
     offset=17,
-    history=(Step(State.RECEIVED, AT), Step(State.PUBLISHED, AT, "kafka")),
+    history=(Step(State.RECEIVED, NOON), Step(State.PUBLISHED, NOON, "kafka")),
 )
 
 
@@ -46,14 +38,14 @@ def test_a_receipt_says_where_the_request_is_and_where_to_ask() -> None:
     )
     assert decoded(reply) == {
         "id": "c" * 48,
-        "service": "hrss.card",
-        "department": "wuxi-hrss",
+        "service": "permit.apply",
+        "department": "housing",
         "state": "published",
         "durability": "kafka",
-        "topic": "card.requests",
+        "topic": "permit.requests",
         "partition": 3,
         "offset": 17,
-        "accepted_at": "2026-03-01T08:30:00.250+00:00",
+        "accepted_at": "2026-05-20T12:00:00.123+00:00",
         "status_url": "/cases/" + "c" * 48,
     }
 
@@ -72,14 +64,14 @@ def test_a_receipt_from_the_spool_does_not_claim_kafka() -> None:
 
 
 def test_a_case_is_shown_with_its_history_and_what_was_refused() -> None:
-    stale = Step(State.ACCEPTED, AT, version=2, note="窗口受理", rejected=Verdict.STALE)
+    stale = Step(State.ACCEPTED, NOON, version=2, note="窗口受理", rejected=Verdict.STALE)
     document = case_document(CASE._replace(history=(*CASE.history, stale)))
     assert document["history"] == [
-        {"state": "received", "at": "2026-03-01T08:30:00.250+00:00"},
-        {"state": "published", "at": "2026-03-01T08:30:00.250+00:00", "durability": "kafka"},
+        {"state": "received", "at": "2026-05-20T12:00:00.123+00:00"},
+        {"state": "published", "at": "2026-05-20T12:00:00.123+00:00", "durability": "kafka"},
         {
             "state": "accepted",
-            "at": "2026-03-01T08:30:00.250+00:00",
+            "at": "2026-05-20T12:00:00.123+00:00",
             "version": 2,
             "note": "窗口受理",
             "rejected": "stale",

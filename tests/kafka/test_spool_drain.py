@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import random
 import subprocess
 import sys
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
 REPLAYED: Final = ("ce_replayed", b"true")
 OUTAGE: Final = {"late", "away"}
 """What a record is spooled for when the brokers do not confirm it."""
+FELT: Final = 0.1
+"""Seconds without a confirmation that a broker which is there does not take."""
 
 
 def assert_in_order(found: list[IncomingRecord], sent: list[tuple[str, str]]) -> None:
@@ -71,21 +74,27 @@ async def traffic(
 
 @asynccontextmanager
 async def outages(
-    chance: random.Random, away: Callable[[], None], back: Callable[[], None]
-) -> AsyncIterator[None]:
-    """Let the broker go and come back at random moments; it is there at the end."""
+    chance: random.Random, at: Desk, away: Callable[[], None], back: Callable[[], None]
+) -> AsyncIterator[list[float]]:
+    """Let the broker go and come back at random moments; it is there at the end.
+
+    Yields how many seconds a record had waited for it each time, at the end.
+    """
     over = asyncio.Event()
+    waits: list[float] = []
 
     async def trouble() -> None:
         while not over.is_set():
             await asyncio.sleep(chance.uniform(0.1, 1.0))
             await asyncio.to_thread(away)
             await asyncio.sleep(chance.uniform(0.1, 2.0))
+            life = at.producer.life
+            waits.append(math.inf if life is None else life.oldest_wait())
             await asyncio.to_thread(back)
 
     async with asyncio.TaskGroup() as group:
         group.create_task(trouble())
-        yield
+        yield waits
         over.set()
 
 
@@ -97,11 +106,12 @@ async def test_order_per_key_holds_while_the_broker_falls_silent_again_and_again
     topic = topic_name("silences")
 
     async with EmbeddedBroker() as broker, desk(tmp_path / "spool.db", broker.bootstrap) as at:
-        async with outages(chance, lambda: silence(broker), lambda: wake(broker)):
+        async with outages(chance, at, lambda: silence(broker), lambda: wake(broker)) as waits:
             sent, failures = await traffic(at, topic, chance, 400)
         await at.until_empty()
         assert failures == []
         assert OUTAGE & set(at.events.spools)
+        assert max(waits) > FELT
         assert_in_order(await records(broker.bootstrap, topic), sent)
 
 
@@ -114,11 +124,12 @@ async def test_order_per_key_holds_while_the_broker_is_killed_again_and_again(
     topic = topic_name("kills")
     await create(own_apache.bootstrap, topic, {})
     async with desk(tmp_path / "spool.db", own_apache.bootstrap) as at:
-        async with outages(chance, own_apache.kill, own_apache.start):
+        async with outages(chance, at, own_apache.kill, own_apache.start) as waits:
             sent, failures = await traffic(at, topic, chance, 600)
         await at.until_empty(60)
         assert failures == []
         assert OUTAGE & set(at.events.spools)
+        assert max(waits) > FELT
         assert_in_order(await records(own_apache.bootstrap, topic), sent)
 
 

@@ -5,12 +5,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-import signal
 import sys
 import tempfile
 from contextlib import ExitStack
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 import uvloop
@@ -20,11 +18,7 @@ from tests.loss.judge import judge
 from tests.loss.report import report
 from tests.loss.run import SHORT, Options, run
 from tests.loss.schedule import Kind
-
-if TYPE_CHECKING:
-    from collections.abc import Coroutine
-
-    from tests.loss.run import Outcome
+from tests.loss.termination import until_terminated
 
 
 @click.command()
@@ -59,18 +53,10 @@ def main(
         jars = Path(os.environ.get("KAFKA_JARS") or folder / "jars")
         fetch(jars)
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
-            outcome = runner.run(_until_told(run(options, jars, folder, _say)))
+            outcome = runner.run(until_terminated(run(options, jars, folder, _say)))
     judgement = judge(outcome.evidence)
     click.echo(report(outcome, judgement))
     sys.exit(1 if any(judgement.values()) else 0)
-
-
-async def _until_told(work: Coroutine[None, None, Outcome]) -> Outcome:
-    """Let SIGTERM end the work as SIGINT does, so that nothing stays behind."""
-    task = asyncio.current_task()
-    assert task is not None
-    asyncio.get_running_loop().add_signal_handler(signal.SIGTERM, task.cancel)
-    return await work
 
 
 def _say(line: str) -> None:

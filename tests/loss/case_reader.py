@@ -80,4 +80,5 @@ def _case(document: dict[str, Any]) -> CaseSeen:
         Place(document["topic"], document["partition"], document["offset"]),
         document["possible_duplicate"],
         tuple(step["state"] for step in document["history"] if "rejected" not in step),
+        document["answer"].get("body") if "answer" in document else None,
     )

@@ -77,7 +77,10 @@ class Record:
 
 @dataclass(frozen=True, slots=True)
 class CaseSeen:
-    """What `GET /cases/{id}` answered to the channel that submitted; status 0 is no answer."""
+    """What `GET /cases/{id}` answered to the channel that submitted; status 0 is no answer.
+
+    `answer` is the body of the department's.
+    """
 
     status: int
     state: str = ""
@@ -85,6 +88,7 @@ class CaseSeen:
     place: Place | None = None
     possible_duplicate: bool = False
     history: tuple[str, ...] = ()
+    answer: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,9 +16,10 @@ import aiohttp
 from tests.loss.evidence import Span
 from tests.loss.ports import LOOPBACK, free_port
 from tests.loss.program import Program
-from tests.loss.services import ENVIRON, broken_text, routes_text
+from tests.loss.services import ENVIRON, broken, routes_text
 
 if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
     from types import TracebackType
 
 __all__ = ["Gateway"]
@@ -27,32 +28,52 @@ CHECKOUT: Final = Path(__file__).parents[2]
 LOOK: Final = 0.25
 BROKEN_FOR: Final = 1.0
 PATIENCE: Final = aiohttp.ClientTimeout(total=5)
-FAULT_LINE: Final = re.compile(r"Traceback|internal_error|never retrieved")
+FAULT_LINE: Final = re.compile(
+    r"Traceback|internal_error|never retrieved"
+    r'|"level":"(?:error|critical)","logger":"gateway\.(?!routes")'
+)
+"""Of its own errors only the refusal of routes is nothing that it did wrong."""
 SHOWN: Final = 300
 """Characters of such a line."""
 
 
 class Gateway:
-    """Runs as a context, on ports that stay; its files are in `folder`."""
+    """Runs as a context, on ports that stay; its files are in `folder`.
 
-    def __init__(self, folder: Path, bootstrap: str) -> None:
+    `routes` gives the text of the routes by version, `options` are more words of the command.
+    """
+
+    def __init__(
+        self,
+        folder: Path,
+        bootstrap: str,
+        routes: Callable[[int], str] = routes_text,
+        options: Sequence[str] = (),
+    ) -> None:
         self.entry = f"http://{LOOPBACK}:{(entry := free_port())}"
         self._ops = f"http://{LOOPBACK}:{(ops := free_port())}"
         self.away: list[Span] = []
         self.accidents: list[str] = []
         self._routes = folder / "routes.yaml"
+        self._text = routes
         self._version = 0
         command = [
             *(sys.executable, "-m", "gateway", "serve"),
             *("--routes", str(self._routes), "--kafka", bootstrap, "--data", str(folder / "data")),
             *("--listen", f"{LOOPBACK}:{entry}", "--ops", f"{LOOPBACK}:{ops}"),
+            *options,
         ]
         kept = {name: value for name, value in os.environ.items() if "GATEWAY" not in name}
         environ = {**kept, **ENVIRON, "PYTHONPATH": str(CHECKOUT), "PYTHONFAULTHANDLER": "1"}
         self._program = Program(command, folder / "gateway.txt", entry, environ)
 
+    @property
+    def pid(self) -> int | None:
+        """Its process ID while it runs, else None."""
+        return self._program.pid
+
     async def __aenter__(self) -> Self:
-        self._write(routes_text(self._version))
+        self._write(self._text(self._version))
         try:
             await self._program.start()
         except BaseException:
@@ -81,9 +102,9 @@ class Gateway:
         """Replace the routes: by signal or by the file alone, at times through a broken one."""
         self._version += 1
         if self._version % 3 == 0:
-            self._write(broken_text(self._version))
+            self._write(broken(self._text(self._version)))
             await asyncio.sleep(BROKEN_FOR)
-        self._write(routes_text(self._version))
+        self._write(self._text(self._version))
         if self._version % 2:
             self._program.send(signal.SIGHUP)
 
@@ -96,6 +117,11 @@ class Gateway:
 
     async def spooled(self) -> float:
         """How many records are in its spool; infinitely many when it does not say."""
+        found = await self.gauge("gateway_spool_records")
+        return math.inf if found is None else found
+
+    async def gauge(self, name: str) -> float | None:
+        """The first sample of a metric; None when it does not say."""
         try:
             async with (
                 aiohttp.ClientSession(timeout=PATIENCE) as session,
@@ -103,9 +129,9 @@ class Gateway:
             ):
                 text = await page.text()
         except (aiohttp.ClientError, OSError, TimeoutError):
-            return math.inf
-        found = re.search(r"^gateway_spool_records(?:\{.*\})? (\S+)", text, re.M)
-        return float(found[1]) if found else math.inf
+            return None
+        found = re.search(rf"^{name}(?:\{{.*\}})? (\S+)", text, re.M)
+        return float(found[1]) if found else None
 
     async def until_drained(self, limit: float) -> float:
         """Wait until its spool is empty, at most `limit` seconds; return what is left in it."""

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from tests.loss.evidence import Attempt
     from tests.loss.run import Outcome
 
-__all__ = ["report"]
+__all__ = ["breaches", "report", "table"]
 
 EXAMPLES: Final = 5
 HEAD: Final = ("service", "requests", "kafka", "local", "answers", "503", "504", "else", "broken")
@@ -26,7 +26,7 @@ def report(outcome: Outcome, judgement: Mapping[str, Sequence[str]]) -> str:
         f"{options.brokers} broker(s), {options.seconds:.0f} s, {options.rate:.0f} requests/s, "
         f"seed {options.seed}"
     )
-    parts = (title, _services(outcome), _figures(outcome), _faults(outcome), _breaches(judgement))
+    parts = (title, _services(outcome), _figures(outcome), _faults(outcome), breaches(judgement))
     return "\n\n".join(parts)
 
 
@@ -34,7 +34,7 @@ def _services(outcome: Outcome) -> str:
     attempts = outcome.evidence.attempts
     services = sorted({attempt.service for attempt in attempts})
     rows = [_row(name, [a for a in attempts if a.service == name]) for name in services]
-    return _table(HEAD, [*rows, _row("all", attempts)])
+    return table(HEAD, [*rows, _row("all", attempts)])
 
 
 def _row(name: str, attempts: Sequence[Attempt]) -> list[str]:
@@ -77,15 +77,17 @@ def _figures(outcome: Outcome) -> str:
 
 def _faults(outcome: Outcome) -> str:
     rows = [(f"{done.at:.0f} s", done.what, f"{done.until:.0f} s") for done in outcome.faults]
-    return _table(("at", "fault", "well again"), rows)
+    return table(("at", "fault", "well again"), rows)
 
 
-def _breaches(judgement: Mapping[str, Sequence[str]]) -> str:
-    table = _table(("rule", "breaches"), [(rule, str(len(b))) for rule, b in judgement.items()])
+def breaches(judgement: Mapping[str, Sequence[str]]) -> str:
+    """How often each rule was broken, and the first examples."""
+    counted = table(("rule", "breaches"), [(rule, str(len(b))) for rule, b in judgement.items()])
     examples = [f"- {rule}: {one}" for rule, b in judgement.items() for one in b[:EXAMPLES]]
-    return "\n".join((table, *([""] if examples else []), *examples))
+    return "\n".join((counted, *([""] if examples else []), *examples))
 
 
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+def table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
+    """A table in Markdown."""
     lines = [head, ["---"] * len(head), *rows]
     return "\n".join(f"| {' | '.join(line)} |" for line in lines)

@@ -8,21 +8,13 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-__all__ = ["ENVIRON", "KEY", "SERVICES", "STRANGER_KEY", "Service", "broken_text", "routes_text"]
+__all__ = ["ENVIRON", "KEY", "SERVICES", "STRANGER_KEY", "Service", "broken", "head", "routes_text"]
 
 KEY: Final = "made-up-key-of-the-app"
 STRANGER_KEY: Final = "made-up-key-of-another-app"
 ENVIRON: Final[Mapping[str, str]] = {"APP_KEY": KEY, "OTHER_KEY": STRANGER_KEY}
 
-HEAD: Final = """\
-version: 1
-departments:
-  edu: {name: 演示教育局, phone: "0510-00000000", max_in_flight: 1000}
-channels:
-  app: {keys: [env:APP_KEY], services: ["*"], rate: 100000/s}
-  other: {keys: [env:OTHER_KEY], services: ["*"], rate: 100000/s}
-services:
-"""
+IN_FLIGHT: Final = 1000
 
 
 @dataclass(frozen=True)
@@ -61,14 +53,27 @@ SERVICES: Final = (
 )
 
 
+def head(in_flight: int) -> str:
+    """The file up to its services: a department that takes so many at a time, two channels."""
+    return f"""\
+version: 1
+departments:
+  edu: {{name: 演示教育局, phone: "0510-00000000", max_in_flight: {in_flight}}}
+channels:
+  app: {{keys: [env:APP_KEY], services: ["*"], rate: 100000/s}}
+  other: {{keys: [env:OTHER_KEY], services: ["*"], rate: 100000/s}}
+services:
+"""
+
+
 def routes_text(version: int) -> str:
     """The routes file; each `version` differs from the one before in what a reload may change."""
-    return HEAD + "".join(_service(service, version) for service in SERVICES)
+    return head(IN_FLIGHT) + "".join(_service(service, version) for service in SERVICES)
 
 
-def broken_text(version: int) -> str:
+def broken(text: str) -> str:
     """A routes file with a mistake, which the gateway has to refuse."""
-    return routes_text(version).replace("department: edu", "department: nobody")
+    return text.replace("department: edu", "department: nobody")
 
 
 def _service(service: Service, version: int) -> str:

@@ -2,14 +2,10 @@
 
 from __future__ import annotations
 
-import os
-import shutil
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.kafka.broker.apache_kafka import fetch
 from tests.loss.judge import judge
 from tests.loss.report import report
 from tests.loss.run import SHORT, run
@@ -17,18 +13,7 @@ from tests.loss.schedule import Kind
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-
-
-@pytest.fixture
-def jars(tmp_path: Path) -> Path:
-    """The jars of Apache Kafka: those of KAFKA_JARS, else fetched now."""
-    known = os.environ.get("KAFKA_JARS")
-    for tool in ("java",) if known else ("java", "mvn"):
-        if shutil.which(tool) is None:
-            pytest.skip(f"tool missing: {tool}")
-    folder = Path(known) if known else tmp_path / "jars"
-    fetch(folder)
-    return folder
+    from pathlib import Path
 
 
 @pytest.mark.timeout(300)

@@ -1,4 +1,7 @@
-"""Departments written with real frameworks answer the gateway, and know nothing of it."""
+"""Departments written with real frameworks answer the gateway, and know nothing of it.
+
+The people whom they are asked about are made up.
+"""
 
 from __future__ import annotations
 
