@@ -29,6 +29,9 @@ PROBE: Final = 1.0
 """Seconds between two tries to write while the last one failed and nobody else tries."""
 PROBE_BYTES: Final = 262_144
 """What a try writes: enough that it does not fit into what happens to be free in the file."""
+LOCK_WAIT: Final = 2.0
+"""Seconds, chosen: a transaction waits so long for another program that has the file locked (a
+backup, a shell); a caller waits for it, and asks again when it is told."""
 CLOSING: Final = 10.0
 """Seconds that closing waits for the disk."""
 
@@ -164,7 +167,7 @@ class GroupCommit:
     def _connect(self, migrations: tuple[str, ...]) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
-        connection = sqlite3.connect(self._path, isolation_level=None)
+        connection = sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None)
         try:
             connection.execute("PRAGMA journal_mode = WAL")
             connection.execute(f"PRAGMA synchronous = {self._synchronous}")
