@@ -25,8 +25,7 @@ def test_codes_are_never_renamed() -> None:
         "connection_refused "
         "connect_timeout tls_failed connection_lost answer_timeout answer_malformed "
         "answer_headers_too_large answer_incomplete reply_timeout reply_malformed "
-        "reply_invalid broker_unreachable broker_timeout broker_refused topic_unknown "
-        "replies_not_ready"
+        "reply_invalid broker_unreachable broker_timeout broker_refused topic_unknown"
     )
 
 
@@ -123,7 +122,6 @@ PRODUCED_IN = {
     "broker_refused": "kafka/test_rejections.py",
     "topic_unknown": "kafka/test_rejections.py",
     "record_too_large": "kafka/test_rejections.py",
-    "replies_not_ready": "kafka/test_replies.py",
 }
 """Which test module makes each cause happen, on sockets or with a broker."""
 

@@ -85,7 +85,6 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.BROKER_TIMEOUT: Outcome(504, "connection_write_timeout"),
     errors.BROKER_REFUSED: Outcome(502, "proxy_internal_response"),
     errors.TOPIC_UNKNOWN: Outcome(503, "destination_not_found"),
-    errors.REPLIES_NOT_READY: Outcome(503, "destination_unavailable"),
 }
 """Status of each cause. 499 is never sent: the caller has gone, the log says so."""
 

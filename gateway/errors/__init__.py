@@ -16,7 +16,6 @@ from gateway.errors.of_broker import (
     BROKER_TIMEOUT,
     BROKER_UNREACHABLE,
     OF_BROKER,
-    REPLIES_NOT_READY,
     TOPIC_UNKNOWN,
 )
 from gateway.errors.of_caller import (
@@ -122,7 +121,6 @@ __all__ = [
     "RATE_LIMITED",
     "RECORD_KEY_MISSING",
     "RECORD_TOO_LARGE",
-    "REPLIES_NOT_READY",
     "REPLY_INVALID",
     "REPLY_MALFORMED",
     "REPLY_TIMEOUT",

@@ -37,16 +37,10 @@ TOPIC_UNKNOWN = _cause(
     ("The service's topic does not exist", "该服务的主题不存在"),
     ("The operators have to create the topic.", "请运维创建该主题。"),
 )
-REPLIES_NOT_READY = _cause(
-    "replies_not_ready",
-    ("The gateway cannot receive replies yet; nothing was sent", "网关尚不能接收答复，请求未发送"),
-    ("Try again shortly.", "请稍后重试。"),
-)
 
 OF_BROKER: Final = (
     BROKER_UNREACHABLE,
     BROKER_TIMEOUT,
     BROKER_REFUSED,
     TOPIC_UNKNOWN,
-    REPLIES_NOT_READY,
 )

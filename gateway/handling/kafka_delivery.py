@@ -123,11 +123,10 @@ class KafkaDelivery:
         """Send and wait, unless the caller or the service's limit of waits says otherwise."""
         waits = submission.runtime.waits
         topic = submission.runtime.backend.reply_topic or ""
-        waiting = not submission.wish.at_once and link.inbox.positioned(topic) and waits.enter()
         opened = Opened(case, None if submission.reserved else link.cases.insert(case))
         event: CaseEvent | None = None
         expected = None
-        if waiting:
+        if not submission.wish.at_once and link.inbox.positioned(topic) and waits.enter():
             profile = PROFILES[submission.runtime.backend.profile]
             expected = link.inbox.expect(topic, submission.service.id, case.id, profile)
         try:

@@ -16,7 +16,7 @@ import logging
 from collections import OrderedDict
 from typing import TYPE_CHECKING, Final, NamedTuple, Self
 
-from gateway.errors import REPLIES_NOT_READY, Fault
+from gateway.errors import Fault
 from gateway.kafka.events import ReplyFate
 from gateway.kafka.profiles import PROFILES
 from gateway.kafka.reply_reader import ReplyReader, always_room
@@ -40,7 +40,6 @@ REMEMBERED: Final = 20_000
 """Ids kept to know a second answer at once: about 5 MB. Older ones the case store knows."""
 
 NOBODY: Final = "-"
-RETRY_AFTER: Final = 5.0
 NAMES_NO_REQUEST: Final = "it names no request, or several"
 
 _CLOUD_EVENTS: Final = PROFILES["cloudevents"]
@@ -222,11 +221,9 @@ class ReplyInbox:
     ) -> Expected:
         """Register a request of `service_id` before it is produced.
 
-        `profile` is that of the service, for topics with more than one. Raises `Fault`
-        (`replies_not_ready`) while replies on `topic` could be missed.
+        `profile` is that of the service, for topics with more than one. A reply is seen for certain
+        when `topic` is positioned by now.
         """
-        if self._reader.obstacle(topic) is not None:
-            raise Fault(REPLIES_NOT_READY, retry_after=RETRY_AFTER)
         expected = Expected(self, topic, service_id, event_id, profile)
         self._waiting[event_id] = expected
         return expected

@@ -169,9 +169,8 @@ async def test_while_cases_cannot_be_written_no_receipt_is_given(bootstrap: str)
             refused = await post(running)
             readiness = await ask(running.ops_port, "/readyz")
         mended = await until_taken(running)
-    assert (late.result().status, late.result().json()["cause"]) == (504, "reply_timeout")
-    assert (taken.result().status, taken.result().json()["cause"]) == (503, "cases_unreachable")
-    assert (refused.status, refused.json()["cause"]) == (503, "cases_unreachable")
+    for answer in (late.result(), taken.result(), refused):
+        assert (answer.status, answer.json()["cause"]) == (503, "cases_unreachable")
     assert readiness.status == 503
     assert mended.json()["durability"] == "kafka"
 

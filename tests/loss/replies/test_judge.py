@@ -198,7 +198,7 @@ def test_only_503_with_a_cause_refuses_honestly(status: int, cause: str | None) 
     assert broken_rules(with_call(Manner.SLOW, status=status, cause=cause)) == [
         "dishonest refusals"
     ]
-    honest = with_call(Manner.SLOW, status=503, cause="replies_not_ready")
+    honest = with_call(Manner.SLOW, status=503, cause="spool_full")
     assert broken_rules(honest) == []
 
 
