@@ -22,9 +22,8 @@ def test_codes_are_never_renamed() -> None:
         "expectation_failed target_too_long headers_too_large rate_limited caller_gone "
         "caller_slow draining connection_limit internal_error spool_full spool_failed "
         "cases_unreachable outcome_unknown department_busy circuit_open name_not_resolved "
-        "connection_refused "
-        "connect_timeout tls_failed connection_lost answer_timeout answer_malformed "
-        "answer_headers_too_large answer_incomplete reply_timeout reply_malformed "
+        "connection_refused connect_timeout tls_failed connection_lost answer_timeout "
+        "answer_malformed answer_headers_too_large answer_incomplete reply_malformed "
         "reply_invalid broker_unreachable broker_timeout broker_refused topic_unknown"
     )
 
@@ -104,7 +103,6 @@ PRODUCED_IN = {
     "answer_malformed": ANSWERS,
     "answer_headers_too_large": ANSWERS,
     "answer_incomplete": ANSWERS,
-    "reply_timeout": OUTAGE,
     "reply_malformed": KAFKA,
     "reply_invalid": SCHEMAS,
     "body_invalid": SCHEMAS,

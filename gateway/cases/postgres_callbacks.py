@@ -14,15 +14,15 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
     from datetime import datetime, timedelta
 
-    from gateway.cases.postgres_database import Database
+    from gateway.cases.postgres_database import Connection, Database
 
-__all__ = ["Callbacks"]
+__all__ = ["Callbacks", "enqueue_all"]
 
 _ENQUEUE: Final = (
     "INSERT INTO callbacks (id, case_id, channel, state, at, attempts, next_at) "
     "SELECT *, at FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::timestamptz[], "
     "$6::integer[]) AS new (id, case_id, channel, state, at, attempts) "
-    "ORDER BY id ON CONFLICT (id) DO NOTHING"
+    "ORDER BY id"
 )
 _LEASE: Final = (
     "WITH due AS (SELECT id FROM callbacks WHERE next_at <= $1 ORDER BY next_at LIMIT $2 "
@@ -36,18 +36,18 @@ _SET_BACK: Final = (
 )
 
 
+async def enqueue_all(connection: Connection, callbacks: Sequence[Callback]) -> None:
+    """Keep callbacks that are due at once, in the transaction of `connection`."""
+    if callbacks:
+        columns = [list(column) for column in zip(*callbacks, strict=True)]
+        await connection.execute(_ENQUEUE, *columns)
+
+
 class Callbacks:
     """The table `callbacks`."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
-
-    async def enqueue_all(self, callbacks: Sequence[Callback]) -> Sequence[None]:
-        """Keep callbacks; those that are there stay as they are."""
-        columns = [list(column) for column in zip(*callbacks, strict=True)]
-        async with self._database.connection() as connection:
-            await connection.execute(_ENQUEUE, *columns)
-        return [None] * len(callbacks)
 
     async def lease(self, now: datetime, limit: int, lease: timedelta) -> list[Callback]:
         """Give out callbacks that are due, the oldest first; other gateways get others."""

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from gateway.cases import transitions
 from gateway.cases.case import State, Verdict
+from gateway.cases.postgres_callbacks import enqueue_all
 from gateway.cases.postgres_changes import CHANNEL
 from gateway.cases.store import StoreError
 from gateway.cases.transitions import CaseEvent
@@ -23,6 +24,7 @@ if TYPE_CHECKING:
     from gateway.cases.case import Case
     from gateway.cases.postgres_changes import Changes
     from gateway.cases.postgres_database import Connection, Database, Record
+    from gateway.cases.store import CallbackFor
 
 __all__ = ["COLUMNS", "Cases", "arrays_of", "rows"]
 
@@ -91,9 +93,10 @@ def arrays_of(cases: Iterable[Case]) -> tuple[list[Any], ...]:
 class Cases:
     """The table `cases`. Each method is one statement or one transaction."""
 
-    def __init__(self, database: Database, changes: Changes) -> None:
+    def __init__(self, database: Database, changes: Changes, callback_for: CallbackFor) -> None:
         self._database = database
         self._changes = changes
+        self._callback_for = callback_for
 
     async def insert_all(self, cases: Sequence[Case]) -> Sequence[None]:
         """Keep new cases; those that are there stay as they are."""
@@ -116,6 +119,7 @@ class Cases:
         """Move cases, each event after the one before it; all are written or none."""
         results: list[tuple[Case, Verdict] | StoreError | None] = []
         moved: dict[str, Case] = {}
+        taken: list[Case] = []
         async with self._database.transaction() as connection:
             found = await connection.fetch(_FIND_TO_MOVE, list({case_id for case_id, _ in events}))
             cases = {row["id"]: _case_of(row) for row in found}
@@ -127,8 +131,11 @@ class Cases:
                 after, verdict = transitions.apply(case, event)
                 if after is not case:
                     cases[case_id] = moved[case_id] = after
+                if verdict is Verdict.TAKEN:
+                    taken.append(after)
                 results.append((after, verdict))
             await self._write(connection, moved.values())
+            await self._announce(connection, taken)
         self._changes.tell(list(moved))
         return results
 
@@ -149,6 +156,7 @@ class Cases:
             # Whatever becomes of it, it must not be found again and keep others from expiring.
             await connection.execute(_STOP_CLOCKS, [row["id"] for row in due])
             await self._write(connection, expired)
+            await self._announce(connection, expired)
         self._changes.tell([case.id for case in expired])
         return expired
 
@@ -173,6 +181,10 @@ class Cases:
         arrays = arrays_of(cases)
         if ids := arrays[0]:
             await connection.execute(_MOVE, self._changes.payloads(ids), *arrays)
+
+    async def _announce(self, connection: Connection, taken: Iterable[Case]) -> None:
+        made = (self._callback_for(case) for case in taken)
+        await enqueue_all(connection, [callback for callback in made if callback is not None])
 
 
 def _case_of(row: Record) -> Case | StoreError:

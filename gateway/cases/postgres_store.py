@@ -20,6 +20,7 @@ from gateway.cases.postgres_cases import Cases
 from gateway.cases.postgres_changes import CHANNEL, Changes
 from gateway.cases.postgres_database import COMMAND_LIMIT, Database
 from gateway.cases.postgres_keys import Claim, Keys
+from gateway.cases.store import no_callback
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Sequence
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
     from gateway.cases.case import Case, State, Verdict
     from gateway.cases.store import (
         Callback,
+        CallbackFor,
         Held,
         Key,
         Reservation,
@@ -61,7 +63,7 @@ class PostgresStore:
 
     `url` is libpq's (`postgresql://user@host,host:port/database?sslmode=…`); `password` is asked at
     every connection and takes the place of one in the URL. `command_limit` is how many seconds one
-    command may take. `now` tells which keys have expired.
+    command may take. `now` tells which keys have expired, `callback_for` what a channel is told.
     """
 
     def __init__(
@@ -71,6 +73,7 @@ class PostgresStore:
         password: Callable[[], str] | None = None,
         command_limit: float = COMMAND_LIMIT,
         now: Callable[[], datetime] = _utc_now,
+        callback_for: CallbackFor = no_callback,
     ) -> None:
         self._now = now
         self._changes = Changes()
@@ -82,14 +85,13 @@ class PostgresStore:
             password=password,
             command_limit=command_limit,
         )
-        self._cases = Cases(self._database, self._changes)
+        self._cases = Cases(self._database, self._changes, callback_for)
         self._keys = Keys(self._database, self._changes)
         self._callbacks = Callbacks(self._database)
         self._inserts = NaturalBatches("case-inserts", self._cases.insert_all)
         self._moves = NaturalBatches("case-moves", self._move)
         self._finds = NaturalBatches("case-finds", self._find)
         self._reserves = NaturalBatches("case-reserves", self._keys.reserve_all)
-        self._enqueues = NaturalBatches("callback-enqueues", self._callbacks.enqueue_all)
         self._dones = NaturalBatches("callback-dones", self._callbacks.done_all)
 
     @property
@@ -102,7 +104,7 @@ class PostgresStore:
     async def close(self) -> None:
         async with asyncio.TaskGroup() as group:
             for batches in (self._inserts, self._moves, self._finds, self._reserves,
-                            self._enqueues, self._dones):  # fmt: skip
+                            self._dones):  # fmt: skip
                 group.create_task(batches.close(CLOSING))
         await self._database.close()
 
@@ -161,9 +163,6 @@ class PostgresStore:
         async with self._database.connection() as connection:
             at: datetime | None = await connection.fetchval(_MARKED, name)
         return at
-
-    def enqueue_callback(self, callback: Callback) -> asyncio.Future[None]:
-        return self._enqueues.submit(callback)
 
     async def due_callbacks(self, now: datetime, limit: int, lease: timedelta) -> list[Callback]:
         return await self._callbacks.lease(now, limit, lease)

@@ -17,10 +17,10 @@ if TYPE_CHECKING:
 
     from gateway.cases.sqlite_batches import Changed
 
-__all__ = ["Lease", "Setback", "done_all", "enqueue_all", "lease_all", "set_back_all"]
+__all__ = ["Lease", "Setback", "done_all", "enqueue", "lease_all", "set_back_all"]
 
 _ENQUEUE: Final = (
-    "INSERT OR IGNORE INTO callbacks (id, case_id, channel, state, at, attempts, next_at) "
+    "INSERT INTO callbacks (id, case_id, channel, state, at, attempts, next_at) "
     "VALUES (?, ?, ?, ?, ?, ?, ?)"
 )
 _LEASE: Final = (
@@ -50,14 +50,11 @@ class Setback(NamedTuple):
     id: str
 
 
-def enqueue_all(
-    db: sqlite3.Connection, callbacks: Sequence[Callback], _: Changed
-) -> Sequence[None]:
-    """Keep callbacks; those that are there stay as they are."""
-    for callback_id, case_id, channel, state, at, attempts in callbacks:
-        number = to_number(at)
-        db.execute(_ENQUEUE, (callback_id, case_id, channel, state, number, attempts, number))
-    return [None] * len(callbacks)
+def enqueue(db: sqlite3.Connection, callback: Callback) -> None:
+    """Keep a callback that is due at once."""
+    callback_id, case_id, channel, state, at, attempts = callback
+    number = to_number(at)
+    db.execute(_ENQUEUE, (callback_id, case_id, channel, state, number, attempts, number))
 
 
 def lease_all(

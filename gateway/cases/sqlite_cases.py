@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final, NamedTuple
 
 from gateway.cases import transitions
 from gateway.cases.case import State, Verdict
+from gateway.cases.sqlite_callbacks import enqueue
 from gateway.cases.sqlite_times import to_number
 from gateway.cases.store import StoreError
 from gateway.cases.transitions import CaseEvent
@@ -23,14 +24,14 @@ if TYPE_CHECKING:
 
     from gateway.cases.case import Case
     from gateway.cases.sqlite_batches import Changed
+    from gateway.cases.store import CallbackFor
 
 __all__ = [
     "INSERT",
     "Bounds",
+    "Moves",
     "Row",
-    "apply_all",
     "count_all",
-    "expire_all",
     "find_all",
     "insert_all",
     "row_of",
@@ -95,13 +96,6 @@ def find_all(
     return [_find(db, case_id) for case_id in ids]
 
 
-def apply_all(
-    db: sqlite3.Connection, items: Sequence[tuple[str, CaseEvent]], changed: Changed
-) -> Sequence[tuple[Case, Verdict] | StoreError | None]:
-    """Move cases, each by one event."""
-    return [_apply(db, case_id, event, changed) for case_id, event in items]
-
-
 def count_all(
     db: sqlite3.Connection, items: Sequence[None], _: Changed
 ) -> Sequence[dict[tuple[str, State], int]]:
@@ -110,16 +104,69 @@ def count_all(
     return [counts] * len(items)
 
 
-def expire_all(
-    db: sqlite3.Connection, items: Sequence[tuple[datetime, int]], changed: Changed
-) -> Sequence[list[Case]]:
-    """Move cases whose time is up by an instant, at most so many."""
-    return [_expire(db, now, limit, changed) for now, limit in items]
-
-
 def sweep_all(db: sqlite3.Connection, items: Sequence[Bounds], changed: Changed) -> Sequence[int]:
     """Remove old cases with their callbacks, and expired keys."""
     return [_sweep(db, bounds, changed) for bounds in items]
+
+
+class Moves:
+    """Moves cases, and keeps with each move the callback that `callback_for` makes of it."""
+
+    def __init__(self, callback_for: CallbackFor) -> None:
+        self._callback_for = callback_for
+
+    def apply_all(
+        self, db: sqlite3.Connection, items: Sequence[tuple[str, CaseEvent]], changed: Changed
+    ) -> Sequence[tuple[Case, Verdict] | StoreError | None]:
+        """Move cases, each by one event."""
+        return [self._apply(db, case_id, event, changed) for case_id, event in items]
+
+    def expire_all(
+        self, db: sqlite3.Connection, items: Sequence[tuple[datetime, int]], changed: Changed
+    ) -> Sequence[list[Case]]:
+        """Move cases whose time is up by an instant, at most so many."""
+        return [self._expire(db, now, limit, changed) for now, limit in items]
+
+    def _apply(
+        self, db: sqlite3.Connection, case_id: str, event: CaseEvent, changed: Changed
+    ) -> tuple[Case, Verdict] | StoreError | None:
+        case = _find(db, case_id)
+        if case is None or isinstance(case, StoreError):
+            return case
+        moved, verdict = transitions.apply(case, event)
+        if moved is not case:
+            self._write(db, case, moved, verdict)
+            changed.append(case_id)
+        return moved, verdict
+
+    def _expire(
+        self, db: sqlite3.Connection, now: datetime, limit: int, changed: Changed
+    ) -> list[Case]:
+        expired = []
+        event = CaseEvent(State.EXPIRED, now)
+        for case_id, data, body in db.execute(_DUE, (to_number(now), limit)).fetchall():
+            # Whatever becomes of it, it must not be found again and keep others from expiring.
+            db.execute(_STOP_CLOCK, (case_id,))
+            try:
+                case = from_bytes(data, body)
+            except ValueError as error:
+                log.error("case %s cannot be read: %s", case_id, error)  # says it all
+                continue
+            moved, verdict = transitions.apply(case, event)
+            if verdict is Verdict.TAKEN:
+                self._write(db, case, moved, verdict)
+                expired.append(moved)
+                changed.append(case_id)
+        return expired
+
+    def _write(self, db: sqlite3.Connection, before: Case, case: Case, verdict: Verdict) -> None:
+        case_id, _, state, updated_at, expires_at, data, body = row_of(case)
+        db.execute(_MOVE, (state, updated_at, expires_at, data, case_id))
+        if case.answer is not before.answer:
+            db.execute(_ANSWER, (body, case_id))
+        callback = self._callback_for(case) if verdict is Verdict.TAKEN else None
+        if callback is not None:
+            enqueue(db, callback)
 
 
 def _find(db: sqlite3.Connection, case_id: str) -> Case | StoreError | None:
@@ -130,45 +177,6 @@ def _find(db: sqlite3.Connection, case_id: str) -> Case | StoreError | None:
         return from_bytes(*row)
     except ValueError as error:
         return StoreError(f"case {case_id} cannot be read: {error}")
-
-
-def _apply(
-    db: sqlite3.Connection, case_id: str, event: CaseEvent, changed: Changed
-) -> tuple[Case, Verdict] | StoreError | None:
-    case = _find(db, case_id)
-    if case is None or isinstance(case, StoreError):
-        return case
-    moved, verdict = transitions.apply(case, event)
-    if moved is not case:
-        _write(db, case, moved)
-        changed.append(case_id)
-    return moved, verdict
-
-
-def _write(db: sqlite3.Connection, before: Case, case: Case) -> None:
-    case_id, _, state, updated_at, expires_at, data, body = row_of(case)
-    db.execute(_MOVE, (state, updated_at, expires_at, data, case_id))
-    if case.answer is not before.answer:
-        db.execute(_ANSWER, (body, case_id))
-
-
-def _expire(db: sqlite3.Connection, now: datetime, limit: int, changed: Changed) -> list[Case]:
-    expired = []
-    event = CaseEvent(State.EXPIRED, now)
-    for case_id, data, body in db.execute(_DUE, (to_number(now), limit)).fetchall():
-        # Whatever becomes of it, it must not be found again, or it would keep others from expiring.
-        db.execute(_STOP_CLOCK, (case_id,))
-        try:
-            case = from_bytes(data, body)
-        except ValueError as error:
-            log.error("case %s cannot be read: %s", case_id, error)  # says it all
-            continue
-        moved, verdict = transitions.apply(case, event)
-        if verdict is Verdict.TAKEN:
-            _write(db, case, moved)
-            expired.append(moved)
-            changed.append(case_id)
-    return expired
 
 
 def _sweep(db: sqlite3.Connection, bounds: Bounds, changed: Changed) -> int:

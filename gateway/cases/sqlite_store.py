@@ -20,15 +20,13 @@ from gateway.cases.sqlite_callbacks import (
     Lease,
     Setback,
     done_all,
-    enqueue_all,
     lease_all,
     set_back_all,
 )
 from gateway.cases.sqlite_cases import (
     Bounds,
-    apply_all,
+    Moves,
     count_all,
-    expire_all,
     find_all,
     insert_all,
     row_of,
@@ -45,7 +43,7 @@ from gateway.cases.sqlite_keys import (
 )
 from gateway.cases.sqlite_marks import mark_all, marked_all, secret_all
 from gateway.cases.sqlite_times import to_number
-from gateway.cases.store import StoreError
+from gateway.cases.store import CallbackFor, StoreError, no_callback
 from gateway.group_commit import GroupCommit
 
 if TYPE_CHECKING:
@@ -78,18 +76,23 @@ def _utc_now() -> datetime:
 
 
 class SqliteStore:
-    """Implements `gateway.cases.store.CaseStore` on the file `path`; `now` is the wall clock."""
+    """Implements `gateway.cases.store.CaseStore` on the file `path`.
+
+    `now` is the wall clock; `callback_for` tells what a channel is told.
+    """
 
     def __init__(
         self,
         path: Path,
         *,
         now: Callable[[], datetime] = _utc_now,
+        callback_for: CallbackFor = no_callback,
     ) -> None:
         self._path = path
         self._now = now
         self._commit = GroupCommit(path, synchronous="NORMAL")
         self._batches = Batches(self._commit, self._tell)
+        self._moves = Moves(callback_for)
         self._listeners: list[Callable[[str], None]] = []
 
     @property
@@ -119,7 +122,7 @@ class SqliteStore:
         return self._batches.add(find_all, case_id)
 
     def apply(self, case_id: str, event: CaseEvent) -> asyncio.Future[tuple[Case, Verdict] | None]:
-        return self._batches.add(apply_all, (case_id, event))
+        return self._batches.add(self._moves.apply_all, (case_id, event))
 
     def reserve(
         self, key: Key, fingerprint: bytes, case: Case, expires_at: datetime
@@ -144,7 +147,7 @@ class SqliteStore:
         return self._batches.add(count_all, None)
 
     def expire(self, now: datetime, limit: int) -> asyncio.Future[list[Case]]:
-        return self._batches.add(expire_all, (now, limit))
+        return self._batches.add(self._moves.expire_all, (now, limit))
 
     def sweep(self, before: datetime, limit: int) -> asyncio.Future[int]:
         bounds = Bounds(to_number(before), limit)
@@ -159,9 +162,6 @@ class SqliteStore:
 
     async def marked(self, name: str) -> datetime | None:
         return await self._batches.add(marked_all, name)
-
-    def enqueue_callback(self, callback: Callback) -> asyncio.Future[None]:
-        return self._batches.add(enqueue_all, callback)
 
     def due_callbacks(
         self, now: datetime, limit: int, lease: timedelta

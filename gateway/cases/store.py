@@ -6,6 +6,7 @@ and the store, never a value. An operation whose awaitable has ended is committe
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, NamedTuple, Protocol
 
@@ -13,7 +14,7 @@ from gateway.errors import GatewayError
 
 if TYPE_CHECKING:
     import asyncio
-    from collections.abc import Awaitable, Callable
+    from collections.abc import Awaitable
     from datetime import datetime, timedelta
 
     from gateway.cases.case import Case, State, Verdict
@@ -21,12 +22,14 @@ if TYPE_CHECKING:
 
 __all__ = [
     "Callback",
+    "CallbackFor",
     "CaseStore",
     "Held",
     "Key",
     "Reservation",
     "StoreError",
     "StoredAnswer",
+    "no_callback",
 ]
 
 
@@ -86,8 +89,24 @@ class Callback(NamedTuple):
     attempts: int = 0
 
 
+CallbackFor = Callable[["Case"], Callback | None]
+"""Returns what a channel is told of a case that has just taken an event, None for nothing.
+
+It runs inside the store's transaction, on whatever thread that has, perhaps twice: it changes
+nothing and does not block.
+"""
+
+
+def no_callback(_: Case) -> None:
+    """Nobody is told of anything."""
+
+
 class CaseStore(Protocol):
-    """Keeps cases, idempotency keys, callbacks and a few stamps. All times are UTC."""
+    """Keeps cases, idempotency keys, callbacks and a few stamps. All times are UTC.
+
+    Whoever makes one gives it a `CallbackFor`: each event that a case takes is kept together with
+    its callback, which is due at once, or neither is.
+    """
 
     @property
     def failure(self) -> str | None:
@@ -166,9 +185,6 @@ class CaseStore(Protocol):
 
     def marked(self, name: str) -> Awaitable[datetime | None]:
         """Return the stamp, None when there is none."""
-
-    def enqueue_callback(self, callback: Callback) -> Awaitable[None]:
-        """Keep a callback that is due at once; one with the same id stays as it is."""
 
     def due_callbacks(
         self, now: datetime, limit: int, lease: timedelta

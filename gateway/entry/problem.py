@@ -78,7 +78,6 @@ STATUSES: Final[dict[Cause, Outcome]] = {
     errors.ANSWER_MALFORMED: Outcome(502, "http_protocol_error"),
     errors.ANSWER_HEADERS_TOO_LARGE: Outcome(502, "http_response_header_section_size"),
     errors.ANSWER_INCOMPLETE: Outcome(502, "http_response_incomplete"),
-    errors.REPLY_TIMEOUT: Outcome(504, "http_response_timeout"),
     errors.REPLY_MALFORMED: Outcome(502, "http_protocol_error"),
     errors.REPLY_INVALID: Outcome(502, "http_protocol_error"),
     errors.BROKER_UNREACHABLE: Outcome(503, "destination_unavailable"),

@@ -63,7 +63,6 @@ from gateway.errors.of_department import (
     OF_DEPARTMENT,
     REPLY_INVALID,
     REPLY_MALFORMED,
-    REPLY_TIMEOUT,
     TLS_FAILED,
 )
 from gateway.errors.of_gateway import (
@@ -123,7 +122,6 @@ __all__ = [
     "RECORD_TOO_LARGE",
     "REPLY_INVALID",
     "REPLY_MALFORMED",
-    "REPLY_TIMEOUT",
     "SERVICE_AMBIGUOUS",
     "SERVICE_MISSING",
     "SERVICE_UNKNOWN",

@@ -84,17 +84,6 @@ ANSWER_INCOMPLETE = _cause(
     ("The department's answer broke off", "该部门系统的应答中断"),
     ("The part that arrived must not be used.", "已收到的部分不可使用。"),
 )
-REPLY_TIMEOUT = _cause(
-    "reply_timeout",
-    (
-        "The department took the request and did not reply in time",
-        "该部门已收到请求但未在规定时间内答复",
-    ),
-    (
-        "The request is with the department; ask before sending it again.",
-        "请求已送达该部门，重新发送前请先核实。",
-    ),
-)
 REPLY_MALFORMED = _cause(
     "reply_malformed",
     ("The department's reply cannot be read", "该部门的答复无法识别"),
@@ -119,7 +108,6 @@ OF_DEPARTMENT: Final = (
     ANSWER_MALFORMED,
     ANSWER_HEADERS_TOO_LARGE,
     ANSWER_INCOMPLETE,
-    REPLY_TIMEOUT,
     REPLY_MALFORMED,
     REPLY_INVALID,
 )

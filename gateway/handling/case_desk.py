@@ -2,29 +2,27 @@
 
 Room rule: as `gateway.handling`. An answer, the department's progress, what became of a spooled
 record: each is an event of one case. The table of states takes or refuses it, it is counted, and
-the channel's callback is told. Nothing that arrives here is dropped in silence.
+the channel is told. Nothing that arrives here is dropped in silence.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import os
 from typing import TYPE_CHECKING, Final
 
 from gateway.cases.case import State, Verdict
-from gateway.cases.store import Callback, StoreError
+from gateway.cases.store import StoreError
 from gateway.cases.transitions import CaseEvent, apply
 from gateway.handling.case_answers import answer_event
 
 if TYPE_CHECKING:
-    from collections.abc import Awaitable, Callable, Coroutine
+    from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from gateway.cases.book import CaseBook
     from gateway.cases.case import Case
     from gateway.errors import Fault
-    from gateway.handling.live_routes import LiveRoutes
     from gateway.message import ServiceReply
 
 __all__ = ["CaseDesk", "Opened"]
@@ -43,21 +41,17 @@ class Opened:
 
 
 class CaseDesk:
-    """`routes` gives the version in force; `wall_clock` the time in UTC; `told` is called when a
-    callback waits to be delivered.
-    """
+    """`wall_clock` gives the time in UTC; `taken` hears of each case that has taken an event."""
 
     def __init__(
         self,
-        routes: Callable[[], LiveRoutes],
         cases: CaseBook,
         wall_clock: Callable[[], datetime],
-        told: Callable[[], None],
+        taken: Callable[[Case], None],
     ) -> None:
-        self._routes = routes
         self._cases = cases
         self._wall_clock = wall_clock
-        self._told = told
+        self._taken = taken
         self._noting: set[asyncio.Task[None]] = set()
 
     async def open(self, case: Case, event: CaseEvent) -> Case:
@@ -70,7 +64,7 @@ class CaseDesk:
         """Store an event; return the case as it is now, None when there is none."""
         result = await self._cases.apply(case_id, event)
         if result is not None and result[1] is Verdict.TAKEN:
-            await self._tell(result[0])
+            self._taken(result[0])
         return result
 
     def answered(self, opened: Opened, sent: CaseEvent, reply: ServiceReply) -> None:
@@ -87,41 +81,21 @@ class CaseDesk:
             event = event._replace(place=sent.place, durability=sent.durability)
         self._note_soon(opened, event)
 
-    def expired(self, case: Case) -> None:
-        """Nobody answered in time: the channel is told of that too."""
-        self._soon(self._tell(case))
-
     async def close(self) -> None:
         """Finish what is being noted."""
         if self._noting:
             await asyncio.wait(self._noting)
 
     def _note_soon(self, opened: Opened, event: CaseEvent) -> None:
-        self._soon(self._note_in_the_end(opened, event))
-
-    async def _note_in_the_end(self, opened: Opened, event: CaseEvent) -> None:
-        if opened.stored is not None:
-            await opened.stored
-        await self.note(opened.case.id, event)
-
-    def _soon(self, work: Coroutine[None, None, None]) -> None:
-        task = asyncio.get_running_loop().create_task(self._kept(work), name="case-note")
+        noting = self._note_in_the_end(opened, event)
+        task = asyncio.get_running_loop().create_task(noting, name="case-note")
         self._noting.add(task)
         task.add_done_callback(self._noting.discard)
 
-    async def _kept(self, work: Coroutine[None, None, None]) -> None:
+    async def _note_in_the_end(self, opened: Opened, event: CaseEvent) -> None:
         try:
-            await work
+            if opened.stored is not None:
+                await opened.stored
+            await self.note(opened.case.id, event)
         except StoreError as error:
             _log.error("a case could not be brought up to date: %s", error)
-
-    async def _tell(self, case: Case) -> None:
-        """Queue a callback for the channel that submitted the case, if it wants one."""
-        channel = self._routes().channels.get(case.channel)
-        if channel is None or channel.channel.callback is None:
-            return
-        callback = Callback(
-            f"msg_{os.urandom(16).hex()}", case.id, case.channel, case.state, case.updated_at
-        )
-        await self._cases.store.enqueue_callback(callback)
-        self._told()

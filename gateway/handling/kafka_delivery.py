@@ -112,7 +112,6 @@ class KafkaDelivery:
         if submission.runtime.backend.mode is KafkaMode.REPLY:
             return await self._ask(link, submission, case)
         event = await self._send(link, submission, None)
-        submission.record.waits_for = errors.CASES_UNREACHABLE
         if submission.reserved:
             case = await self._noted(link, case, event)
         else:
@@ -160,7 +159,6 @@ class KafkaDelivery:
     ) -> ServiceReply | None:
         """Wait for the department's answer; None when the time is up."""
         record = submission.record
-        record.waits_for = errors.REPLY_TIMEOUT
         began = self._clock()
         limit = Deadline(self._sweep, until)
         try:
@@ -205,6 +203,7 @@ class KafkaDelivery:
             journal=backend.durability is Durability.JOURNAL,
             about=submission.about(),
         )
+        submission.record.waits_for = errors.CASES_UNREACHABLE
         return _sent_event(sent, self._wall_clock(), submission)
 
     async def _noted(self, link: KafkaLink, case: Case, event: CaseEvent) -> Case:

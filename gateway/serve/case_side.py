@@ -11,13 +11,14 @@ from gateway.background.callback_delivery import CallbackDelivery, Target
 from gateway.cases.book import CaseBook
 from gateway.cases.sqlite_store import SqliteStore
 from gateway.handling.case_desk import CaseDesk
+from gateway.handling.channel_callbacks import ChannelCallbacks
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable
     from datetime import datetime
 
     from gateway.cases.case import Case
-    from gateway.cases.store import Callback, CaseStore
+    from gateway.cases.store import Callback, CallbackFor, CaseStore
     from gateway.handling.live_routes import LiveRoutes
     from gateway.settings import Settings
     from gateway.telemetry.metrics import Metrics
@@ -40,13 +41,19 @@ class CaseSide:
         expired: Callable[[Case], None],
         dead: Callable[[Callback, Case, bytes], Awaitable[None]],
     ) -> None:
-        self.store = _store(settings)
+        self._wanted = ChannelCallbacks(routes)
+        self.store = _store(settings, self._wanted.made_for)
         self.book = CaseBook(self.store, metrics.cases, wall_clock, expired, settings.cases_kept)
         self._routes = routes
         self.callbacks = CallbackDelivery(
             self.store, self._targets, metrics.cases.callback, dead, wall_clock
         )
-        self.desk = CaseDesk(routes, self.book, wall_clock, self.callbacks.poke)
+        self.desk = CaseDesk(self.book, wall_clock, self.taken)
+
+    def taken(self, case: Case) -> None:
+        """A case has changed: what its channel is told is in the store, and is delivered now."""
+        if self._wanted.wanted(case):
+            self.callbacks.poke()
 
     async def open(self) -> None:
         """Open the store; raises `StartError` when it can never work as configured."""
@@ -66,9 +73,9 @@ class CaseSide:
         }
 
 
-def _store(settings: Settings) -> CaseStore:
+def _store(settings: Settings, callback_for: CallbackFor) -> CaseStore:
     if settings.cases == "sqlite":
-        return SqliteStore(settings.data / "cases.db")
+        return SqliteStore(settings.data / "cases.db", callback_for=callback_for)
     from gateway.cases.postgres_store import PostgresStore  # asyncpg is optional
 
-    return PostgresStore(settings.cases)
+    return PostgresStore(settings.cases, callback_for=callback_for)

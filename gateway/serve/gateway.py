@@ -279,7 +279,7 @@ class Gateway:
 
     def _expired(self, case: Case) -> None:
         """A case ran out of its time: its channel is told, and the dead letters keep a note."""
-        self._cases.desk.expired(case)
+        self._cases.taken(case)
         if self._kafka is not None:
             self._kafka.expired(case)
 

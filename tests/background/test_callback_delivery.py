@@ -18,6 +18,7 @@ from gateway.background.callback_delivery import CallbackDelivery, Target
 from gateway.cases.case import Case, State
 from gateway.cases.sqlite_store import SqliteStore
 from gateway.cases.store import Callback
+from gateway.cases.transitions import CaseEvent
 from gateway.cases.webhook import webhook_headers
 from tests.cases.samples import NOON, a_case
 from tests.doubles.callback_channel import callback_channel
@@ -29,7 +30,8 @@ if TYPE_CHECKING:
 
     from tests.doubles.callback_channel import CallbackChannel
 
-CASE: Final = a_case(state=State.ANSWERED)
+CASE: Final = a_case(state=State.PUBLISHED)
+ANSWERED: Final = CaseEvent(State.ANSWERED, NOON)
 SECRET: Final = "made-up-callback-secret"
 
 
@@ -63,12 +65,11 @@ class Desk:
 async def delivering(
     folder: Path, target: Target | None, attempts: int = 0
 ) -> AsyncIterator[tuple[Desk, CallbackDelivery]]:
-    store = SqliteStore(folder / "cases.db")
+    callback = Callback("msg_1", CASE.id, "app", State.ANSWERED, NOON, attempts=attempts)
+    store = SqliteStore(folder / "cases.db", callback_for=lambda _: callback)
     await store.open()
     await store.insert(CASE)
-    await store.enqueue_callback(
-        Callback("msg_1", CASE.id, "app", State.ANSWERED, NOON, attempts=attempts)
-    )
+    await store.apply(CASE.id, ANSWERED)
     desk = Desk(store)
     targets = {} if target is None else {"app": target}
     delivery = CallbackDelivery(store, lambda: targets, desk.counted, desk.bury, lambda: desk.now)

@@ -14,6 +14,7 @@ import pytest
 from gateway.cases.postgres_store import PostgresStore
 from gateway.cases.sqlite_store import SqliteStore
 from tests.cases.postgres_server import new_database, postgres_server
+from tests.cases.samples import told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
@@ -33,7 +34,7 @@ def _sqlite(_: pytest.FixtureRequest, folder: Path) -> Opener:
 
     @asynccontextmanager
     async def opener() -> AsyncIterator[CaseStore]:
-        store = SqliteStore(folder / "cases.db")
+        store = SqliteStore(folder / "cases.db", callback_for=told)
         await store.open()
         try:
             yield store
@@ -52,7 +53,7 @@ def _postgres(request: pytest.FixtureRequest, _: Path) -> Opener:
     async def opener() -> AsyncIterator[CaseStore]:
         if not made:
             made.append(await new_database(server))
-        store = PostgresStore(made[0])
+        store = PostgresStore(made[0], callback_for=told)
         await store.open()
         try:
             yield store

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Final
 
 from gateway.cases.case import Case, Place, State, Step
 from gateway.cases.identity import CaseIds
-from gateway.cases.store import Key
+from gateway.cases.store import Callback, Key
 from gateway.cases.transitions import CaseEvent
 from gateway.routing.model import KafkaMode
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
 
-__all__ = ["HOUR", "IDS", "KEY", "NOON", "PUBLISHED", "Counted", "a_case", "at"]
+__all__ = ["HOUR", "IDS", "KEY", "NOON", "PUBLISHED", "Counted", "a_case", "at", "told"]
 
 NOON: Final = datetime(2026, 5, 20, 12, 0, 0, 123456, tzinfo=UTC)
 HOUR: Final = timedelta(hours=1)
@@ -39,12 +39,13 @@ def a_case(  # a test names what it is about and leaves out the rest
     state: State = State.RECEIVED,
     accepted_at: datetime = NOON,
     expires_at: datetime | None = None,
+    channel: str = "app",
 ) -> Case:
     return Case(
         id=case_id or IDS.new(),
         service=service,
         department="housing",
-        channel="app",
+        channel=channel,
         topic="permit.requests",
         mode=mode,
         state=state,
@@ -53,6 +54,13 @@ def a_case(  # a test names what it is about and leaves out the rest
         expires_at=expires_at,
         history=(Step(State.RECEIVED, accepted_at),),
     )
+
+
+def told(case: Case) -> Callback | None:
+    """What the stores of these tests keep for a channel: `told` is told, nobody else."""
+    if case.channel != "told":
+        return None
+    return Callback(f"msg_{case.id}_{case.revision}", case.id, "told", case.state, case.updated_at)
 
 
 class Counted:

@@ -16,10 +16,10 @@ import pytest
 from gateway.cases import postgres_cases
 from gateway.cases.case import Answer, State
 from gateway.cases.postgres_store import PostgresStore
-from gateway.cases.store import Callback, StoreError
+from gateway.cases.store import StoreError
 from gateway.cases.transitions import CaseEvent
 from tests.cases.postgres_server import new_database
-from tests.cases.samples import HOUR, KEY, PUBLISHED, a_case, at
+from tests.cases.samples import HOUR, KEY, PUBLISHED, a_case, at, told
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -38,7 +38,7 @@ class Gateways(NamedTuple):
 @pytest.fixture
 async def gateways(postgres: str) -> AsyncIterator[Gateways]:
     url = await new_database(postgres)
-    here, there = PostgresStore(url), PostgresStore(url)
+    here, there = (PostgresStore(url, callback_for=told) for _ in range(2))
     await here.open()
     await there.open()
     yield Gateways(here, there, url)
@@ -136,22 +136,18 @@ async def test_a_case_expires_at_one_gateway(gateways: Gateways) -> None:
 
 
 async def test_a_callback_is_leased_to_one_gateway(gateways: Gateways) -> None:
-    names = [f"callback-{number}" for number in range(30)]
-    await asyncio.gather(
-        *(
-            gateways.here.enqueue_callback(Callback(name, "c" * 48, "app", State.ANSWERED, at(0)))
-            for name in names
-        )
-    )
+    cases = [a_case(channel="told") for _ in range(30)]
+    await asyncio.gather(*(gateways.here.insert(case) for case in cases))
+    await asyncio.gather(*(gateways.here.apply(case.id, PUBLISHED) for case in cases))
     leased = await asyncio.gather(
         *(
-            gateway.due_callbacks(at(1), 20, timedelta(minutes=1))
+            gateway.due_callbacks(at(2), 20, timedelta(minutes=1))
             for gateway in (gateways.here, gateways.there)
         )
     )
-    again = await gateways.there.due_callbacks(at(1), 20, timedelta(minutes=1))
-    ids = [callback.id for some in (*leased, again) for callback in some]
-    assert sorted(ids) == sorted(names)
+    again = await gateways.there.due_callbacks(at(2), 20, timedelta(minutes=1))
+    ids = [callback.case_id for some in (*leased, again) for callback in some]
+    assert sorted(ids) == sorted(case.id for case in cases)
 
 
 async def test_what_another_gateway_has_in_hand_is_passed_over(gateways: Gateways) -> None:

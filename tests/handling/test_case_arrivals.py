@@ -67,7 +67,7 @@ async def office(folder: Path, *, full: int = 10) -> AsyncIterator[Office]:
     await book.open()
     case = a_case(book.ids.new(), service="edu.pension", mode=KafkaMode.REPLY)
     await book.insert(case)
-    desk = CaseDesk(lambda: live, book, now, lambda: None)
+    desk = CaseDesk(book, now, lambda _: None)
     letters = DeadLetters(nowhere, metrics.cases)
     arrivals = CaseArrivals(lambda: live, book, desk, letters, RecordedEvents(), now, full=full)
     running = asyncio.create_task(arrivals.run())

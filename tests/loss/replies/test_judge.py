@@ -192,7 +192,7 @@ def test_where_no_answer_came_the_case_is_open_and_nobody_is_told_of_one(how: Ma
 
 @pytest.mark.parametrize(
     ("status", "cause"),
-    [(500, "internal_error"), (504, "reply_timeout"), (429, "rate_limited"), (503, None)],
+    [(500, "internal_error"), (504, "answer_timeout"), (429, "rate_limited"), (503, None)],
 )
 def test_only_503_with_a_cause_refuses_honestly(status: int, cause: str | None) -> None:
     assert broken_rules(with_call(Manner.SLOW, status=status, cause=cause)) == [
