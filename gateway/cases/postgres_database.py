@@ -73,9 +73,8 @@ log = logging.getLogger(__name__)
 class Database:
     """Connections to the server that `url` names (libpq's form).
 
-    `password` is asked at every connection, so that it may change; `heard` is called with the
-    payload of each notification on `channel` (an SQL expression), `returned` whenever some may have
-    been missed: after the first connection and after each later one.
+    `heard` is called with the payload of each notification on `channel` (an SQL expression),
+    `returned` whenever some may have been missed: after the first connection and each later one.
     """
 
     def __init__(
@@ -85,7 +84,6 @@ class Database:
         channel: str,
         heard: Callable[[str], None],
         returned: Callable[[], None],
-        password: Callable[[], str] | None = None,
         command_limit: float = COMMAND_LIMIT,
     ) -> None:
         self._name = f"The case store at {_place(url)}"
@@ -95,7 +93,6 @@ class Database:
         self._command_limit = command_limit
         self._arguments: dict[str, Any] = {
             "dsn": url,
-            "password": password,
             "timeout": CONNECT_LIMIT,
             "command_timeout": command_limit,
             "server_settings": {

@@ -61,16 +61,15 @@ def _utc_now() -> datetime:
 class PostgresStore:
     """Implements `gateway.cases.store.CaseStore` on the database that `url` names.
 
-    `url` is libpq's (`postgresql://user@host,host:port/database?sslmode=…`); `password` is asked at
-    every connection and takes the place of one in the URL. `command_limit` is how many seconds one
-    command may take. `now` tells which keys have expired, `callback_for` what a channel is told.
+    `url` is libpq's (`postgresql://user@host,host:port/database?sslmode=…`). `command_limit` is how
+    many seconds one command may take. `now` tells which keys have expired, `callback_for` what a
+    channel is told.
     """
 
     def __init__(
         self,
         url: str,
         *,
-        password: Callable[[], str] | None = None,
         command_limit: float = COMMAND_LIMIT,
         now: Callable[[], datetime] = _utc_now,
         callback_for: CallbackFor = no_callback,
@@ -82,7 +81,6 @@ class PostgresStore:
             channel=CHANNEL,
             heard=self._changes.heard,
             returned=self._changes.missed,
-            password=password,
             command_limit=command_limit,
         )
         self._cases = Cases(self._database, self._changes, callback_for)

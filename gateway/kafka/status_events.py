@@ -29,7 +29,6 @@ if TYPE_CHECKING:
 
 __all__ = ["MalformedStatusError", "StatusEvent", "is_status", "status_event"]
 
-NOTE_LENGTH: Final = 500
 MAX_VERSION: Final = 2**63 - 1
 
 _STATE: Final = re.compile(r"[^\x00-\x1f\x7f]{1,64}")
@@ -132,4 +131,4 @@ def _note(said: object) -> str | None:
     """Return the note without control characters; one that is no text is left out."""
     if not isinstance(said, str):
         return None
-    return _CONTROL.sub(" ", said[:NOTE_LENGTH]) or None
+    return _CONTROL.sub(" ", said) or None

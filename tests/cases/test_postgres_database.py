@@ -197,21 +197,6 @@ async def test_a_password_that_breaks_its_url_is_not_shown() -> None:
     assert "cD" not in str(refused.value)
 
 
-async def test_the_password_is_asked_at_every_connection(postgres: str) -> None:
-    url = await new_database(postgres)
-    asked: list[int] = []
-
-    def password() -> str:
-        asked.append(1)
-        return PASSWORD
-
-    store = PostgresStore(url, password=password)
-    await store.open()
-    await store.insert(a_case())
-    await store.close()
-    assert len(asked) == 2  # the listening connection and one for the insertion
-
-
 async def test_what_the_server_cannot_take_fails_alone_and_without_its_value(postgres: str) -> None:
     async with opened(await new_database(postgres)) as store:
         good, bad = (Key("app", "permit.apply", value) for value in ("good", "made-up\0value"))
