@@ -53,6 +53,9 @@ def blocking_calls() -> BlockBuster:
     """All calls that block, as far as code of the gateway makes them inside a running loop."""
     guard = BlockBuster("gateway")
     guard.functions["os.fsync"] = BlockBusterFunction(None, "os.fsync", scanned_modules="gateway")
+    for function in guard.functions.values():
+        # Connecting, it looks for libpq's small files (password, certificates) on the loop.
+        function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_arguments")
     return guard
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from contextlib import AbstractAsyncContextManager
     from pathlib import Path
 
-    from blockbuster import BlockBuster
-
     from gateway.cases.store import CaseStore
 
     Opener = Callable[[], AbstractAsyncContextManager[CaseStore]]
@@ -68,13 +66,6 @@ FACTORIES: Final[dict[str, Factory]] = {
     "sqlite": _sqlite,
 }
 """A factory is called once a test; what it returns opens the same (at first empty) store."""
-
-
-@pytest.fixture(scope="session", autouse=True)
-def _password_files(blocking_calls: BlockBuster) -> None:
-    """Connecting, asyncpg looks for libpq's small files (password, certificates) on the loop."""
-    for function in blocking_calls.functions.values():
-        function.can_block_in("asyncpg/connect_utils.py", "_parse_connect_arguments")
 
 
 @pytest.fixture(scope="session")

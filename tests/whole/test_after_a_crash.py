@@ -14,6 +14,7 @@ from gateway.cases.sqlite_store import SqliteStore
 from gateway.cases.store import Key
 from gateway.handling.idempotency_key import fingerprint
 from gateway.kafka.connection import KafkaConnection
+from gateway.kafka.spool_row import RowState
 from gateway.routing.model import KafkaMode
 from gateway.serve import Gateway
 from gateway.settings import Settings
@@ -95,6 +96,39 @@ async def test_a_case_that_its_store_has_lost_is_made_anew_of_what_lies_in_the_s
     assert (case["state"], case["offset"]) == ("published", record.offset)
     assert case["accepted_at"] == receipt["accepted_at"]
     assert [step["state"] for step in case["history"]] == ["received", "spooled", "published"]
+
+
+async def test_what_a_killed_gateway_may_have_sent_is_marked_and_its_case_says_so(
+    embedded: str, tmp_path: Path
+) -> None:
+    topic, data = topic_name("cards"), tmp_path / "data"
+    text = routes_text(accepting(topic))
+    async with TcpProxy() as proxy:
+        async with running_gateway(text, kafka=proxy.address, data=data) as running:
+            sure, unsure = [
+                (await post(running, "/s/edu.card", {"X-Subject": subject})).json()
+                for subject in ("MADE-UP-0001", "MADE-UP-0002")
+            ]
+        (spool,) = (data / "spool").glob("*.db")
+        with closing(sqlite3.connect(spool)) as killed, killed:
+            mark = "UPDATE records SET state = ? WHERE event_id = ?"
+            killed.execute(mark, (RowState.SENT, unsure["id"]))
+        await proxy.open(embedded)
+        async with running_gateway(text, kafka=proxy.address, data=data) as running:
+            samples = await until_scraped(
+                running.ops_port,
+                lambda s: s.total("gateway_spool_drained_total", result="published") == 2,
+            )
+            async with Caller(running.entry_port) as caller:
+                cases = [
+                    (await caller.ask("GET", receipt["status_url"], WITH_KEY)).json()
+                    for receipt in (sure, unsure)
+                ]
+        found = {dict(r.headers)["ce_id"].decode(): r for r in await records(embedded, topic)}
+    marks = [dict(found[case["id"]].headers).get("ce_replayed") for case in (sure, unsure)]
+    assert marks == [None, b"true"]
+    assert [case["possible_duplicate"] for case in cases] == [False, True]
+    assert samples.total("gateway_replayed_possible_duplicates_total", service="edu.card") == 1
 
 
 async def test_a_key_whose_first_request_died_with_its_gateway_gives_no_empty_receipt(
