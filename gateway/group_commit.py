@@ -2,7 +2,8 @@
 
 Room rule: knows SQLite and the loop, nothing of what is stored. Operations that many tasks hand in
 share one transaction: while one commit waits for the disk the next batch gathers by itself, so a
-single writer is answered at once and a thousand of them cost one fsync.
+single writer is answered at once and a thousand of them cost one fsync. Whatever happens to the
+file, every operation is answered, and writing goes on by itself when it can.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import os
 import sqlite3
 import threading
 import time
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import TYPE_CHECKING, Any, Final, Literal, NamedTuple, TypeVar
 
@@ -24,16 +26,17 @@ if TYPE_CHECKING:
 __all__ = ["GroupCommit", "StorageError"]
 
 MAX_BATCH: Final = 512
-"""Operations in one transaction at most, so that the first of them does not wait for ever."""
+"""Operations in one transaction at most, chosen: the first of them must not wait for ever."""
 PROBE: Final = 1.0
-"""Seconds between two tries to write while the last one failed and nobody else tries."""
+"""Seconds, chosen, between two tries to write while the last one failed and nobody else tries, and
+between two tries to open the file again."""
 PROBE_BYTES: Final = 262_144
-"""What a try writes: enough that it does not fit into what happens to be free in the file."""
+"""What a try writes, chosen: it does not fit into what happens to be free in the file."""
 LOCK_WAIT: Final = 2.0
 """Seconds, chosen: a transaction waits so long for another program that has the file locked (a
 backup, a shell); a caller waits for it, and asks again when it is told."""
 CLOSING: Final = 10.0
-"""Seconds that closing waits for the disk."""
+"""Seconds, chosen, that closing waits for the disk."""
 
 T = TypeVar("T")
 
@@ -53,6 +56,16 @@ _DISK: Final = frozenset(
     }
 )
 """Primary result codes that speak of the file, not of the operation (sqlite.org/rescode.html)."""
+
+_PASSING: Final = frozenset(
+    {
+        sqlite3.SQLITE_BUSY,
+        sqlite3.SQLITE_FULL,
+        sqlite3.SQLITE_LOCKED,
+        sqlite3.SQLITE_NOMEM,
+    }
+)
+"""Those of them that go without the file being opened again."""
 
 
 class StorageError(GatewayError):
@@ -78,7 +91,8 @@ class GroupCommit:
     """Runs operations on one SQLite file and tells each one after the COMMIT that holds it.
 
     `synchronous="FULL"` survives a loss of power, `"NORMAL"` a crash of the process
-    (sqlite.org/pragma.html#pragma_synchronous). `committed` hears on the loop how many operations
+    (sqlite.org/pragma.html#pragma_synchronous); `pragmas` are further settings of the connection
+    (`cache_size = -2000`). `committed` hears on the loop how many operations
     a transaction held and how many seconds its COMMIT took.
     """
 
@@ -89,19 +103,29 @@ class GroupCommit:
         synchronous: Literal["FULL", "NORMAL"],
         committed: Callable[[int, float], None] = _unheard,
         max_batch: int = MAX_BATCH,
+        pragmas: Sequence[str] = (),
     ) -> None:
         self._path = path
-        self._synchronous = synchronous
         self._committed = committed
         self._max_batch = max_batch
+        self._pragmas = (
+            "journal_mode = WAL",
+            f"synchronous = {synchronous}",
+            *pragmas,
+        )
         self._loop = asyncio.get_running_loop()
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._thread: threading.Thread | None = None
         self._failure: str | None = None
+        self._ending = False  # the writer thread's own
 
     @property
     def failure(self) -> str | None:
-        """Why the last attempt to write failed, None when it did not. It clears by itself."""
+        """Why the last attempt to write failed, None when it did not. It clears by itself.
+
+        A connection that goes on failing for another reason than a full or locked file, or that
+        cannot even roll back, is given up, and the file is opened again.
+        """
         return self._failure
 
     async def open(self, migrations: Sequence[str]) -> None:
@@ -152,25 +176,55 @@ class GroupCommit:
     # --- on the writer thread -----------------------------------------------------------------
 
     def _run(self, opened: asyncio.Future[None], migrations: tuple[str, ...]) -> None:
+        connection: sqlite3.Connection | None
         try:
             connection = self._connect(migrations)
         except (sqlite3.Error, OSError, StartError) as error:
             self._deliver([_Result(opened, None, error)])
             return
         self._deliver([_Result(opened, None, None)])
-        try:
-            while self._turn(connection):
-                pass
-        finally:
-            connection.close()
+        while connection is not None:
+            try:
+                while not self._ending:
+                    self._turn(connection)
+            except sqlite3.Error as error:
+                self._failure = str(error)
+            finally:
+                with suppress(sqlite3.Error):
+                    connection.close()
+            connection = self._reopened(migrations)
+
+    def _reopened(self, migrations: tuple[str, ...]) -> sqlite3.Connection | None:
+        """Open the file again, however long it takes, None when closing comes first.
+
+        Meanwhile every operation is answered.
+        """
+        while not self._ending:
+            try:
+                return self._connect(migrations)
+            except (sqlite3.Error, OSError, StartError) as error:
+                self._failure = str(error)
+            self._refuse_until(time.monotonic() + PROBE)
+        return None
+
+    def _refuse_until(self, end: float) -> None:
+        while not self._ending:
+            try:
+                job = self._jobs.get(timeout=max(0.0, end - time.monotonic()))
+            except Empty:
+                return
+            if job is None:
+                self._ending = True
+            else:
+                self._deliver([_Result(job.future, None, self._storage_error())])
 
     def _connect(self, migrations: tuple[str, ...]) -> sqlite3.Connection:
         self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600))
         connection = sqlite3.connect(self._path, timeout=LOCK_WAIT, isolation_level=None)
         try:
-            connection.execute("PRAGMA journal_mode = WAL")
-            connection.execute(f"PRAGMA synchronous = {self._synchronous}")
+            for pragma in self._pragmas:
+                connection.execute(f"PRAGMA {pragma}")
             self._migrate(connection, migrations)
         except BaseException:
             connection.close()
@@ -189,13 +243,13 @@ class GroupCommit:
                 f"BEGIN IMMEDIATE;\n{script}\n;PRAGMA user_version = {number};COMMIT;"
             )
 
-    def _turn(self, connection: sqlite3.Connection) -> bool:
-        """Commit one batch; false when it was the last."""
+    def _turn(self, connection: sqlite3.Connection) -> None:
+        """Commit one batch. Raises `sqlite3.Error` when the connection is of no more use."""
         try:
             job = self._jobs.get(timeout=None if self._failure is None else PROBE)
         except Empty:
             self._probe(connection)
-            return True
+            return
         batch: list[_Job] = []
         while job is not None:
             batch.append(job)
@@ -205,9 +259,9 @@ class GroupCommit:
                 job = self._jobs.get_nowait()
             except Empty:
                 break
+        self._ending = job is None
         if batch:
             self._commit(connection, batch)
-        return job is not None
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Job]) -> None:
         try:
@@ -222,9 +276,9 @@ class GroupCommit:
             connection.execute("COMMIT")
             seconds = time.perf_counter() - began
         except sqlite3.Error as error:
-            _roll_back(connection)
-            self._failure = str(error)
+            failed_before, self._failure = self._failure is not None, str(error)
             self._deliver([_Result(job.future, None, self._storage_error()) for job in batch])
+            _recover(connection, error, failed_before=failed_before)
         else:
             self._failure = None
             self._deliver(results, seconds)
@@ -236,8 +290,8 @@ class GroupCommit:
             connection.execute("INSERT INTO writer_probe VALUES (zeroblob(?))", (PROBE_BYTES,))
             connection.execute("DROP TABLE writer_probe")
         except sqlite3.Error as error:
-            _roll_back(connection)
             self._failure = str(error)
+            _recover(connection, error, failed_before=True)
         else:
             self._failure = None
 
@@ -287,8 +341,19 @@ def _one_by_one(connection: sqlite3.Connection, batch: list[_Job]) -> list[_Resu
 
 
 def _of_the_disk(error: Exception) -> bool:
-    code = getattr(error, "sqlite_errorcode", None)
-    return isinstance(error, sqlite3.Error) and code is not None and code & 0xFF in _DISK
+    return isinstance(error, sqlite3.Error) and _primary_code(error) in _DISK
+
+
+def _primary_code(error: sqlite3.Error) -> int | None:
+    code: int | None = getattr(error, "sqlite_errorcode", None)  # None: not from SQLite itself
+    return None if code is None else code & 0xFF
+
+
+def _recover(connection: sqlite3.Connection, error: sqlite3.Error, *, failed_before: bool) -> None:
+    """Make `connection` ready for the next transaction, or raise `sqlite3.Error` to give it up."""
+    _roll_back(connection)
+    if failed_before and _of_the_disk(error) and _primary_code(error) not in _PASSING:
+        raise error
 
 
 def _roll_back(connection: sqlite3.Connection) -> None:

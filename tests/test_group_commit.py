@@ -56,6 +56,46 @@ asyncio.run(main())
 """
 """A program of its own, because the limit on the size of files holds for a whole process."""
 
+LOST_FILES: Final = """
+import asyncio, os, sys
+from contextlib import suppress
+from pathlib import Path
+from gateway.group_commit import GroupCommit, StorageError
+
+def write(connection):
+    connection.execute("INSERT INTO things VALUES (zeroblob(500000))")
+
+def lose(path):
+    other = os.open("/dev/null", os.O_RDWR)
+    for number in os.listdir("/proc/self/fd"):
+        link = f"/proc/self/fd/{number}"
+        if os.path.exists(link) and os.readlink(link) in (path, path + "-wal"):
+            os.dup2(other, int(number))
+
+async def main():
+    store = GroupCommit(Path(sys.argv[1]), synchronous="FULL")
+    await store.open(["CREATE TABLE things (content BLOB)"])
+    await store.submit(write)
+    lose(sys.argv[1])
+    try:
+        await store.submit(write)
+    except StorageError:
+        print("refused", store.failure is not None)
+    async with asyncio.timeout(20):
+        while store.failure is not None:
+            await asyncio.sleep(0.05)
+            if sys.argv[2] == "busy":
+                with suppress(StorageError):
+                    await store.submit(lambda c: c.execute("DELETE FROM things WHERE content = 1"))
+    await store.submit(write)
+    print(*await store.submit(lambda c: c.execute("SELECT count(*) FROM things").fetchone()))
+    await store.close()
+
+asyncio.run(main())
+"""
+"""A program of its own, because it takes the files away under SQLite's feet, as a mount that goes
+and comes back: the connection fails with an I/O error whatever it does, for ever."""
+
 
 class Commits:
     """The commits that were reported."""
@@ -202,6 +242,72 @@ async def test_a_disk_that_works_again_is_noticed_although_nobody_writes(tmp_pat
     )
     output, _ = await process.communicate()
     assert output.decode().split("\n")[:2] == ["refused True", "written"]
+
+
+@pytest.mark.parametrize("load", ["idle", "busy"])
+async def test_a_file_that_is_lost_and_back_is_opened_again(tmp_path: Path, load: str) -> None:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-c", LOST_FILES, str(tmp_path / "things.db"), load, stdout=subprocess.PIPE
+    )
+    output, _ = await process.communicate()
+    assert output.decode().split("\n")[:2] == ["refused True", "2"]
+
+
+async def test_a_connection_that_cannot_even_roll_back_is_replaced(tmp_path: Path) -> None:
+    async with opened(tmp_path / "things.db") as store, asyncio.timeout(10):
+        await store.submit(add("before"))
+        gate = await hold(store)
+        first, broken, behind = (
+            store.submit(operation) for operation in (add("one"), sqlite3.Connection.close, names)
+        )
+        gate.set()
+        for future in (first, broken, behind):
+            with pytest.raises(StorageError, match=r"things\.db cannot be written: .*closed"):
+                await future
+        await store.submit(add("after"))
+        assert await store.submit(names) == ["after", "before"]
+        assert store.failure is None
+
+
+async def test_while_the_file_cannot_be_opened_again_everybody_is_told_why(
+    tmp_path: Path,
+) -> None:
+    path, aside = tmp_path / "data" / "things.db", tmp_path / "aside"
+    async with opened(path) as store, asyncio.timeout(20):
+        await store.submit(add("before"))
+        gate = await hold(store)
+        broken = store.submit(sqlite3.Connection.close)
+        path.parent.rename(aside)
+        path.parent.write_text("a file where the folder was")
+        gate.set()
+        with pytest.raises(StorageError):
+            await broken
+        for _ in range(3):
+            with pytest.raises(StorageError, match="data"):
+                await store.submit(names)
+        assert store.failure is not None
+        path.parent.unlink()
+        aside.rename(path.parent)
+        while store.failure is not None:  # noqa: ASYNC110  # nobody is told when it clears
+            await asyncio.sleep(0.05)
+        assert await store.submit(names) == ["before"]
+
+
+async def test_closing_does_not_wait_for_a_file_that_cannot_be_opened_again(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "data" / "things.db"
+    async with asyncio.timeout(5), opened(path) as store:
+        gate = await hold(store)
+        broken = store.submit(sqlite3.Connection.close)
+        path.parent.rename(tmp_path / "aside")
+        path.parent.write_text("a file where the folder was")
+        gate.set()
+        with pytest.raises(StorageError):
+            await broken
+        last = store.submit(names)
+    with pytest.raises(StorageError):
+        await last
 
 
 @pytest.mark.parametrize(("synchronous", "level"), [("FULL", 2), ("NORMAL", 1)])

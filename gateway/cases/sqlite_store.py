@@ -47,7 +47,6 @@ from gateway.cases.store import CallbackFor, StoreError, no_callback
 from gateway.group_commit import GroupCommit
 
 if TYPE_CHECKING:
-    import sqlite3
     from collections.abc import Callable
     from datetime import timedelta
     from pathlib import Path
@@ -58,10 +57,9 @@ if TYPE_CHECKING:
 
 __all__ = ["SqliteStore", "migrations"]
 
-CACHE_KIBIBYTES: Final = 32_768
-"""Of pages in memory: ids are random, so each insertion touches another page of their index."""
-CHECKPOINT_PAGES: Final = 4_000
-"""Of 4 KiB in the write-ahead log before they are copied into the file, which costs two fsyncs."""
+PRAGMAS: Final = ("cache_size = -32768", "wal_autocheckpoint = 4000")
+"""32 MiB of pages in memory: ids are random, so each insertion touches another page of their index;
+16 MiB in the write-ahead log before they are copied into the file, which costs two fsyncs."""
 
 
 def migrations() -> list[str]:
@@ -90,7 +88,7 @@ class SqliteStore:
     ) -> None:
         self._path = path
         self._now = now
-        self._commit = GroupCommit(path, synchronous="NORMAL")
+        self._commit = GroupCommit(path, synchronous="NORMAL", pragmas=PRAGMAS)
         self._batches = Batches(self._commit, self._tell)
         self._moves = Moves(callback_for)
         self._listeners: list[Callable[[str], None]] = []
@@ -101,7 +99,6 @@ class SqliteStore:
 
     async def open(self) -> None:
         await self._commit.open(await asyncio.to_thread(migrations))
-        await self._commit.submit(_tune)
 
     async def close(self) -> None:
         await self._batches.close()
@@ -197,8 +194,3 @@ class SqliteStore:
                 os.close(log)
         except OSError as error:
             raise StoreError(f"{self._path}-wal cannot be synced: {error.strerror}") from error
-
-
-def _tune(db: sqlite3.Connection) -> None:
-    db.execute(f"PRAGMA cache_size = -{CACHE_KIBIBYTES}")
-    db.execute(f"PRAGMA wal_autocheckpoint = {CHECKPOINT_PAGES}")

@@ -12,32 +12,44 @@ has told its caller "not confirmed" must be able to end that.
 from __future__ import annotations
 
 import asyncio
+import inspect
 import socket
 import struct
 import time
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeVar
 
 from aiokafka.conn import AIOKafkaConnection
+from aiokafka.errors import KafkaConnectionError
 
 if TYPE_CHECKING:
+    from collections.abc import Iterable
+
     from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
     from aiokafka.client import AIOKafkaClient, ConnectionGroup
+    from aiokafka.producer.message_accumulator import MessageBatch
+    from aiokafka.structs import TopicPartition
 
 __all__ = [
     "abandon_consumer",
     "abandon_producer",
-    "cancel_request",
+    "answer",
     "consumer_client",
     "cut_producer",
+    "fail_unsent",
     "fetch_task",
     "has_live_connection",
     "is_open",
+    "last_batch",
     "oldest_wait",
     "sender_task",
+    "tried_before",
 ]
 
 CLOSING: Final = 2.0
-"""Seconds that the cancelled tasks of a client get to end; they wait for nothing but the loop."""
+"""Seconds, chosen: the cancelled tasks of a client have so long to end; they wait for nothing but
+the loop."""
+
+T = TypeVar("T")
 
 
 def sender_task(producer: AIOKafkaProducer) -> asyncio.Task[None] | None:
@@ -73,6 +85,58 @@ def oldest_wait(producer: AIOKafkaProducer) -> float:
     return 0.0 if oldest is None else time.monotonic() - oldest
 
 
+def last_batch(producer: AIOKafkaProducer, place: TopicPartition) -> MessageBatch:
+    """Return the batch of `place` that was added to last.
+
+    When `send` or `send_batch` returns, that is the one that holds the record: until the next await
+    nobody adds another and the sender takes none.
+    """
+    return producer._message_accumulator._batches[place][-1]  # noqa: SLF001  # no public name
+
+
+def tried_before(batch: MessageBatch) -> bool:
+    """Tell whether `batch` had been sent before the try that its end is about."""
+    tries: int = batch.retry_count  # counts from 1 at the first try
+    return tries > 1
+
+
+def fail_unsent(producer: AIOKafkaProducer, place: TopicPartition, reason: Exception) -> None:
+    """Fail with `reason` every batch for `place` that was never sent, and send none of them.
+
+    Called in the callbacks of a batch that has ended, this leaves no later one of `place` on its
+    way: aiokafka has one request for a partition at a time, and the next one can have been made by
+    now, but cannot have begun.
+    """
+    queues = producer._message_accumulator._batches  # noqa: SLF001  # no public name
+    queue = queues.get(place, ())
+    unsent = [batch for batch in queue if batch.retry_count == 0]
+    for batch in unsent:
+        queue.remove(batch)
+    if not queue:
+        queues.pop(place, None)  # the sender looks at the first of each
+    for batch in (*unsent, *_taken_back(producer, place)):
+        batch.failure(reason)
+        _read_waiters((batch,))
+
+
+def _taken_back(producer: AIOKafkaProducer, place: TopicPartition) -> list[MessageBatch]:
+    """Take the batch for `place` out of the request that has not begun, which is then without it.
+
+    The sender takes nothing more for `place`, as this batch never ends.
+    """
+    pending = producer._message_accumulator._pending_batches  # noqa: SLF001  # no public name
+    if not any(batch.tp == place and not batch.future.done() for batch in pending):
+        return []
+    sender = (producer._sender,)  # noqa: SLF001  # whose coroutines run
+    for task in asyncio.all_tasks():
+        request: Any = task.get_coro()
+        if _runs_for(task, sender) and inspect.getcoroutinestate(request) == inspect.CORO_CREATED:
+            batches = request.cr_frame.f_locals.get("batches", {})
+            if place in batches:
+                return [batches.pop(place)]
+    return []
+
+
 def is_open(client: AIOKafkaClient, node: int, group: ConnectionGroup) -> bool:
     """Tell whether the connection of `group` to broker `node` is open; asks nobody."""
     connection = client._conns.get((node, group))  # noqa: SLF001  # no public name
@@ -89,10 +153,7 @@ async def abandon_producer(producer: AIOKafkaProducer, reason: Exception) -> Non
     # A batch that waits for another try is in the queue alone, but its end takes it from the set.
     accumulator._pending_batches.update(_batches(accumulator))  # noqa: SLF001  # no public name
     accumulator.fail_all(reason)
-    for batch in _batches(accumulator):
-        # Failing a batch fails this future too, and one that nobody reads is reported as a bug.
-        if batch._drain_waiter.done():  # noqa: SLF001  # no public name
-            batch._drain_waiter.exception()  # noqa: SLF001  # as above
+    _read_waiters(_batches(accumulator))
     owners = (producer, producer._sender, accumulator)  # noqa: SLF001  # whose coroutines run
     await _end(producer.client, owners)
 
@@ -114,7 +175,30 @@ def _batches(accumulator: Any) -> set[Any]:
     return accumulator._pending_batches.union(*queues)  # type: ignore[no-any-return]  # noqa: SLF001  # as above
 
 
-async def cancel_request(request: asyncio.Task[Any]) -> None:
+def _read_waiters(failed: Iterable[MessageBatch]) -> None:
+    """Failing a batch fails this future too, and one that nobody reads is reported as a bug."""
+    for batch in failed:
+        if batch._drain_waiter.done():  # noqa: SLF001  # no public name
+            batch._drain_waiter.exception()  # noqa: SLF001  # as above
+
+
+async def answer(request: asyncio.Task[T]) -> T:
+    """Wait for `request` to a broker; cancelled meanwhile, it ends the request too.
+
+    Raises what the request ends with, and `KafkaConnectionError` when its client was abandoned.
+    """
+    try:
+        return await asyncio.shield(request)
+    except asyncio.CancelledError:
+        waiting = asyncio.current_task()
+        if request.cancelled() and waiting is not None and not waiting.cancelling():
+            # Abandoning a client cancels its requests, which must not end the one who asked.
+            raise KafkaConnectionError("the client was abandoned") from None
+        await _cancel_request(request)
+        raise
+
+
+async def _cancel_request(request: asyncio.Task[Any]) -> None:
     """Cancel a request to a broker, and cut the connection that it may have been opening.
 
     aiokafka itself only begins to close such a connection, and then nobody holds it any more: over

@@ -16,7 +16,7 @@ from aiokafka.client import ConnectionGroup
 from aiokafka.errors import KafkaError
 from aiokafka.protocol.metadata import MetadataRequest
 
-from gateway.kafka.aiokafka_internals import cancel_request, is_open
+from gateway.kafka.aiokafka_internals import answer, is_open
 
 if TYPE_CHECKING:
     from aiokafka.client import AIOKafkaClient
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 __all__ = ["PROBE_TIMEOUT", "any_broker_answers"]
 
 PROBE_TIMEOUT: Final = 2.0
-"""Seconds that the brokers have to answer."""
+"""Seconds, chosen, that the brokers have to answer."""
 
 _OWN: Final = ConnectionGroup.COORDINATION
 
@@ -64,10 +64,7 @@ async def _answers(client: AIOKafkaClient, node: int) -> bool:
     question = client.send(node, MetadataRequest([]), group=_OWN)
     request = asyncio.get_running_loop().create_task(question, name="kafka-question")
     try:
-        await asyncio.shield(request)
+        await answer(request)
     except (KafkaError, OSError):
         return False
-    except asyncio.CancelledError:
-        await cancel_request(request)
-        raise
     return True

@@ -9,15 +9,16 @@ header `ce_replayed: true` beside its unchanged `ce_id`, after the producer that
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
 
-from gateway.errors import DRAINING, SPOOL_FAILED, Fault
+from gateway.errors import DRAINING, Fault
 from gateway.group_commit import StorageError
 from gateway.kafka.outbox_fates import Fate, Fates
 from gateway.kafka.outbox_order import KeyOrder
 from gateway.kafka.outbox_sending import Books, Sending, Spooled
+from gateway.kafka.outbox_turns import Turns
+from gateway.kafka.spool import RETRY_AFTER, spool_failed
 from gateway.kafka.spool_drain import SpoolDrain
 from gateway.kafka.spool_events import Refusal, SpoolReason
 from gateway.kafka.spool_orphans import QUIET, Orphans
@@ -36,11 +37,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Fate", "Outbox", "Spooled"]
 
-RETRY_AFTER: Final = 10.0
 WRITING: Final = 5.0
-"""Seconds that closing gives the disk for records that are still on their way."""
-
-log = logging.getLogger(__name__)
+"""Seconds, chosen, that closing gives the disk for records that are still on their way."""
 
 
 class Outbox:
@@ -69,9 +67,12 @@ class Outbox:
         self._events = events
         self._sweep = sweep or Sweep(loop)
         self._order = KeyOrder()
+        self._turns = Turns(self._order)
         self._fates = Fates(spool, events, fate)
         clock = self._sweep.time
-        self._drain = SpoolDrain(spool, producer, events, self._order, self._fates, clock)
+        self._drain = SpoolDrain(
+            spool, producer, events, self._order, self._turns, self._fates, clock
+        )
         self._books = Books(producer, spool, events, self._order, self._fates, self._drain, clock)
         self._orphans = Orphans(spool, self._order, self._drain, orphans_after)
         self._task: asyncio.Task[None] | None = None
@@ -99,25 +100,27 @@ class Outbox:
         """Return when `record` is with the brokers or on the disk, whichever comes first.
 
         It goes to the disk when it is not acknowledged `spill_after` seconds from now, when the
-        brokers are away, when an earlier record of its key is there, and, with `journal`, first in
-        any case. `about` is kept with it and comes back with its fate. Raises `Fault`: what the
-        brokers refuse for good, `spool_full`, `spool_failed`, `broker_timeout` (the brokers may
-        have it and the disk could not take it), `draining`. A caller that is cancelled leaves a
-        record that may still be sent.
+        brokers are away, when an earlier record of its key is there and stays for more than a
+        moment, and, with `journal`, first in any case. `about` is kept with it and comes back with
+        its fate. Raises `Fault`: what the brokers refuse for good, `spool_full`, `spool_failed`,
+        `broker_timeout` (the brokers may have it and the disk could not take it), `draining`. A
+        caller that is cancelled leaves a record that may still be sent.
         """
         if self._closing:
             raise Fault(DRAINING, retry_after=RETRY_AFTER)
+        arrived = self._sweep.time()
+        behind = (self._order.waiting or self._turns.waiting) and await self._behind(record)
         life = self._producer.life
-        if not self._order.may_follow(record.topic, record.key, life) or self._behind(record):
+        if behind or not self._order.may_follow(record.topic, record.key, life):
             return await self._to_disk(record, about, SpoolReason.ORDER)
         if life is None:
             return await self._to_disk(record, about, SpoolReason.AWAY)
-        sending = Sending(self._books, record, about, self._sweep.time(), spill_after)
+        sending = Sending(self._books, record, about, arrived, spill_after)
         if journal:
             await self._journal(sending)
             life = self._producer.life
-            if life is None or not self._order.follows(record.topic, record.key, life):
-                sending.leave(RowState.WAITING, SpoolReason.ORDER)
+            if life is None or not self._order.may_follow(record.topic, record.key, life, begun=1):
+                sending.stay()
                 return await sending.answer
         return await self._send(sending, life)
 
@@ -139,12 +142,15 @@ class Outbox:
         self._books.closed = True
         await self._spool.close()
 
-    def _behind(self, record: OutgoingRecord) -> bool:
-        """True when an earlier record of its key is in the spool."""
-        order = self._order
-        if record.key is None or not order.waiting:
+    async def _behind(self, record: OutgoingRecord) -> bool:
+        """True when an earlier record of its key waits in the spool and goes on doing so."""
+        key = key_hash(record.topic, record.key)
+        if key is None:
             return False
-        return order.row_waits(key_hash(record.topic, record.key))
+        await self._turns.take(key)
+        if self._closing:
+            raise Fault(DRAINING, retry_after=RETRY_AFTER)
+        return self._order.row_waits(key)
 
     async def _send(self, sending: Sending, life: ProducerLife) -> Acknowledged | Spooled:
         self._sweep.watch(sending)
@@ -158,6 +164,9 @@ class Outbox:
                     sending.withdraw()
                     raise
                 sending.leave(RowState.WAITING, SpoolReason.LATE)
+            except Exception:
+                sending.withdraw()
+                raise
             return await sending.answer
         finally:
             self._sweep.forget(sending)
@@ -179,13 +188,13 @@ class Outbox:
         try:
             await asyncio.shield(written)
         except StorageError as error:
-            raise Fault(SPOOL_FAILED, retry_after=RETRY_AFTER) from error
+            raise spool_failed() from error
         return Spooled(row.seq)
 
     def _written(self, row: SpoolRow, reason: SpoolReason, written: asyncio.Future[None]) -> None:
         if written.exception() is None:
             self._events.spooled(row.service_id, reason)
-            self._drain.added(row.seq, row.key_hash)
+            self._drain.wake()
         else:
             self._order.row_settled(row.key_hash)
             self._events.refused(row.service_id, Refusal.FAILED)

@@ -1,7 +1,8 @@
 """Telling what became of records whose caller has its receipt, and only then forgetting them.
 
 Room rule: a row leaves the spool after whoever keeps the cases has taken its fate. While it cannot
-(its own store may be away) the fate is told again; the record itself is not sent again.
+(its own store may be away) the fate is told again; the record itself is not sent again. A fate that
+is never taken holds up nothing but its own row.
 """
 
 from __future__ import annotations
@@ -25,7 +26,7 @@ if TYPE_CHECKING:
 __all__ = ["Fate", "Fates", "Settled"]
 
 AGAIN: Final = 1.0
-"""Seconds before a fate that was not taken is told again."""
+"""Seconds, chosen, before a fate that was not taken is told again."""
 
 log = logging.getLogger(__name__)
 
@@ -63,8 +64,11 @@ class Fates:
         self._spool = spool
         self._events = events
         self._take = take
+        self._loop = asyncio.get_running_loop()
         self._late: list[Settled] = []
         self._telling: list[Settled] = []
+        self._untaken: list[Settled] = []
+        self._again = 0.0
         self._news = asyncio.Event()
         self._all_told = asyncio.Event()
         self._all_told.set()
@@ -72,7 +76,8 @@ class Fates:
     @property
     def untold(self) -> set[int]:
         """Rows that are settled and whose fate nobody has taken yet."""
-        return {one.row.seq for one in (*self._late, *self._telling) if one.row is not None}
+        waiting = (*self._late, *self._telling, *self._untaken)
+        return {one.row.seq for one in waiting if one.row is not None}
 
     def late(self, settled: Settled) -> None:
         """Tell this one soon; `run` does."""
@@ -87,30 +92,43 @@ class Fates:
                 await self._all_told.wait()
 
     async def run(self) -> None:
-        """Tell what `late` notes, for ever."""
+        """Tell what `late` notes, and what was not taken again and again, for ever."""
         while True:
-            await self._news.wait()
+            with suppress(TimeoutError):
+                async with asyncio.timeout_at(self._again if self._untaken else None):
+                    await self._news.wait()
             self._news.clear()
             self._telling, self._late = self._late, []
+            if self._untaken and self._loop.time() >= self._again:
+                self._telling += self._untaken
+                self._untaken = []
             await self.tell(self._telling)
             self._telling = []
-            if not self._late:
+            if not self._late and not self._untaken:
                 self._all_told.set()
 
     async def tell(self, settled: Sequence[Settled]) -> None:
-        """Return when all are taken, and their rows are on their way out of the spool."""
-        while settled:
-            errors = await asyncio.gather(
-                *(self._take(fate) for _, fate in settled), return_exceptions=True
-            )
-            both = list(zip(settled, errors, strict=True))
-            taken = [one for one, error in both if error is None]
-            settled = [one for one, error in both if error is not None]
-            self._forget(taken)
-            if settled:
-                texts = {str(error) or type(error).__name__ for _, error in both if error}
-                log.warning("%d fates were not taken: %s", len(settled), "; ".join(sorted(texts)))
-                await asyncio.sleep(AGAIN)
+        """Tell these now; `run` tells those again that are not taken.
+
+        The rows of those that are taken are on their way out of the spool then.
+        """
+        errors = await asyncio.gather(
+            *(self._take(fate) for _, fate in settled), return_exceptions=True
+        )
+        both = list(zip(settled, errors, strict=True))
+        self._forget([one for one, error in both if error is None])
+        untaken = [one for one, error in both if error is not None]
+        if untaken:
+            texts = {str(error) or type(error).__name__ for error in errors if error}
+            log.warning("%d fates were not taken: %s", len(untaken), "; ".join(sorted(texts)))
+            self._tell_again(untaken)
+
+    def _tell_again(self, untaken: Sequence[Settled]) -> None:
+        if not self._untaken:
+            self._again = self._loop.time() + AGAIN
+        self._untaken += untaken
+        self._all_told.clear()
+        self._news.set()
 
     def _forget(self, taken: Sequence[Settled]) -> None:
         now = self._spool.now()

@@ -9,12 +9,13 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from typing import TYPE_CHECKING, Any, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from gateway.errors import SPOOL_FAILED, SPOOL_FULL, Fault
+from gateway.errors import SPOOL_FULL, Fault
 from gateway.kafka.outbox_fates import Fate, Settled
 from gateway.kafka.producer_life import BatchRefused, OutOfSequence
 from gateway.kafka.rejections import FINAL
+from gateway.kafka.spool import spool_failed
 from gateway.kafka.spool_events import Refusal, SpoolReason
 from gateway.kafka.spool_row import RowState, spool_row
 
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
     from gateway.kafka.spool_row import SpoolRow
 
 __all__ = ["Books", "Sending", "Spooled"]
-
-RETRY_AFTER: Final = 10.0
 
 
 class Spooled(NamedTuple):
@@ -141,7 +140,7 @@ class Sending:
     def not_journaled(self) -> Fault:
         """The disk did not take it: it is not sent either."""
         self._end_way()
-        return Fault(SPOOL_FAILED, retry_after=RETRY_AFTER)
+        return spool_failed()
 
     def taken(self, delivery: Delivery) -> None:
         """The producer has it."""
@@ -166,7 +165,7 @@ class Sending:
         if self._row is None:
             self._end_way()
         else:
-            self.leave(RowState.WAITING, SpoolReason.JOURNAL)
+            self.stay()
 
     # --- reports of the clock, the producer and the disk ------------------------------------
 
@@ -189,17 +188,27 @@ class Sending:
         return self._row is not None
 
     def leave(self, state: RowState, reason: SpoolReason, fault: Fault | None = None) -> None:
-        """Its direct way has ended: the drain sends it. `state` tells whether it is there maybe."""
+        """Its direct way has ended: the drain sends it. `state` tells whether it is there maybe.
+
+        `reason` is why it gets a row, if it has none yet.
+        """
         self._fault = fault
+        if self._row is not None:
+            self.stay(unsent=state is RowState.WAITING)
+            return
         self._left = True
         self._end_way()
-        if self._row is not None:
-            self._count_row()
-            if state is RowState.WAITING:
-                marked = self._books.spool.mark([self.seq], state)
-                marked.add_done_callback(_read)
         self._promise(state, reason)
-        self._books.drain.added(self.seq, None if self._row is None else self._row.key_hash)
+        self._tell_drain()
+
+    def stay(self, *, unsent: bool = True) -> None:
+        """Its direct way has ended, and the drain sends the row that it has."""
+        self._left = True
+        self._end_way()
+        self._keep()
+        if unsent:
+            self._books.spool.unmark([self.seq])
+        self._tell_drain()
 
     def _delivered(self, _: asyncio.Future[Any]) -> None:
         if self._delivery is None:
@@ -227,7 +236,7 @@ class Sending:
         try:
             self.answer.set_result(delivery.outcome())
         except (OutOfSequence, BatchRefused):
-            self.answer.set_exception(Fault(SPOOL_FAILED, retry_after=RETRY_AFTER))
+            self.answer.set_exception(spool_failed())
         except Fault as fault:
             self.answer.set_exception(fault)
 
@@ -243,17 +252,15 @@ class Sending:
             self._books.drain.not_in_flight(self.seq)
             self._books.events.refused(self.record.service_id, Refusal.FAILED)
             if self._left:
-                self._lose(Fault(SPOOL_FAILED, retry_after=RETRY_AFTER))
+                self._lose(spool_failed())
 
     # --- steps --------------------------------------------------------------------------------
 
     def _promise(self, state: RowState, reason: SpoolReason) -> None:
-        self._promised = True
         if self._row is not None:
-            self._count_row()
-            if self._kept and not self.answer.done():
-                self.answer.set_result(Spooled(self.seq))
+            self._keep()
             return
+        self._promised = True
         try:
             _ = self._write(state, reason)  # it reports to `_written`
         except Fault as refusal:
@@ -261,6 +268,13 @@ class Sending:
                 self._lose(refusal)  # else it goes on waiting for its acknowledgement
         else:
             self._count_row()
+
+    def _keep(self) -> None:
+        """Answer with the row that it has, now or when it is on the disk."""
+        self._promised = True
+        self._count_row()
+        if self._kept and not self.answer.done():
+            self.answer.set_result(Spooled(self.seq))
 
     def _write(self, state: RowState, reason: SpoolReason) -> asyncio.Future[None]:
         books = self._books
@@ -321,6 +335,9 @@ class Sending:
         if books.order.waiting:
             books.drain.wake()
 
+    def _tell_drain(self) -> None:
+        self._books.drain.added(self.seq, None if self._row is None else self._row.key_hash)
+
     def _count_row(self) -> None:
         if self._row is not None and not self._counted:
             self._counted = True
@@ -330,8 +347,3 @@ class Sending:
         if self._row is not None and self._counted:
             self._counted = False
             self._books.order.row_settled(self._row.key_hash)
-
-
-def _read(marked: asyncio.Future[None]) -> None:
-    """A row that stays marked is only sent with the mark of a possible duplicate."""
-    marked.exception()

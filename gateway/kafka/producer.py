@@ -1,7 +1,7 @@
 """The supervised producer: connects in the background, is replaced when it has to be, never hangs.
 
-Room rule: the only way out for a record. `send` answers with an acknowledgement of all in-sync
-replicas or with a fault that says whether the record may have been sent; there is no third way.
+Room rule: the only way out for a record. What `hand_over` gives ends with an acknowledgement of all
+in-sync replicas, or with what says whether the record may have been sent; there is no third way.
 
 What happens to a record without an acknowledgement: as long as the brokers are away only briefly
 (`OUTAGE_GRACE`) it stays with the producer, whose idempotent retries neither lose nor double it.
@@ -12,9 +12,10 @@ refused at once: nothing is queued in memory.
 A record that its topic would refuse for its size is refused here (`topic_limits.py`), before it has
 a number in the producer's sequence.
 
-Records of one key keep the order in which they were handed over, with one exception: while a
-producer is being replaced, those still unconfirmed with the old one and the first ones with the new
-one may change places. Whoever waits for an acknowledgement before sending the next is never hit.
+Records of one key keep the order in which they were handed over to one life of a producer
+(`producer_life.py`). While it is being replaced, those still unconfirmed with the old one and the
+first ones with the new one may change places: whoever hands over keeps them apart
+(`outbox_order.py`).
 """
 
 from __future__ import annotations
@@ -24,8 +25,8 @@ import logging
 import random
 from typing import TYPE_CHECKING, Final
 
-from gateway.errors import BROKER_REFUSED, BROKER_UNREACHABLE, RECORD_TOO_LARGE, Fault
-from gateway.kafka.producer_life import MAX_BATCH_SIZE, OutOfSequence, ProducerLife
+from gateway.errors import BROKER_UNREACHABLE, RECORD_TOO_LARGE, Fault
+from gateway.kafka.producer_life import MAX_BATCH_SIZE, ProducerLife
 from gateway.kafka.topic_limits import TopicLimits, batch_size
 
 if TYPE_CHECKING:
@@ -34,7 +35,7 @@ if TYPE_CHECKING:
     from gateway.kafka.connection import KafkaConnection
     from gateway.kafka.events import KafkaEvents
     from gateway.kafka.producer_life import Delivery
-    from gateway.kafka.record import Acknowledged, OutgoingRecord
+    from gateway.kafka.record import OutgoingRecord
 
 __all__ = ["SupervisedProducer"]
 
@@ -42,20 +43,25 @@ REQUEST_TIMEOUT: Final = 10.0
 """Seconds after which a broker that owes an answer counts as hung; a cluster with Kafka's own
 settings has chosen other leaders by then (`broker.session.timeout.ms` is 9 s)."""
 FIRST_BACKOFF: Final = 0.25
+"""Seconds, chosen, about, before connecting is tried again; they double with each try."""
 LONGEST_BACKOFF: Final = 5.0
+"""Seconds, chosen, that they never exceed."""
 TICK: Final = 0.25
-"""Seconds between two looks at the producer; a look costs no request."""
+"""Seconds, chosen, between two looks at the producer; a look costs no request."""
 DOUBT: Final = 1.0
-"""Seconds without an acknowledgement after which the brokers are asked whether they are there."""
+"""Seconds, chosen, without an acknowledgement after which the brokers are asked whether they are
+there."""
 QUIET: Final = 10.0
-"""Seconds after which they are asked in any case."""
+"""Seconds, chosen, after which they are asked in any case."""
 OUTAGE_GRACE: Final = 10.0
-"""Seconds that unconfirmed records are kept for brokers that do not answer."""
+"""Seconds, chosen, that unconfirmed records are kept for brokers that do not answer."""
 SETTLE: Final = 0.5
-"""Seconds before a producer is replaced, so that a run of refused records costs one, not many."""
+"""Seconds, chosen, before a producer is replaced, so that a run of refused records costs one, not
+many."""
 DRAIN: Final = 5.0
-"""Seconds that a replaced producer has for the acknowledgements it waits for."""
+"""Seconds, chosen, that a replaced producer has for the acknowledgements it waits for."""
 RETRY_AFTER: Final = 5.0
+"""Seconds, chosen, after which a caller is told to ask again while the brokers are away."""
 
 log = logging.getLogger(__name__)
 
@@ -108,37 +114,17 @@ class SupervisedProducer:
         self._supervisor = self._loop.create_task(self._supervise(), name="kafka-producer")
         self._limits.start()
 
-    async def send(self, record: OutgoingRecord) -> Acknowledged:
-        """Produce `record` and wait until all in-sync replicas have it.
-
-        Raises `Fault`: `broker_unreachable` at once while not connected, `topic_unknown`,
-        `record_too_large`, `broker_refused`, `broker_timeout`. It has no time limit of its own: the
-        caller's deadline cancels it, and a record whose sending was cancelled may have been sent.
-
-        When a fault is raised, the record has left this process for the last time: the producer
-        that held it has dropped it, or was abandoned and its connections cut. The brokers may have
-        it, but nothing here sends it later: what is sent again after the fault is the only copy
-        that still goes out.
-        """
-        alone = await self._admit(record)
-        for _ in range(2):
-            life = self._present_life()
-            began = self._loop.time()
-            try:
-                acknowledged = await life.deliver(record, alone=alone)
-            except OutOfSequence:
-                await life.over.wait()
-            else:
-                self._events.produced(record.service_id, self._loop.time() - began)
-                return acknowledged
-        raise Fault(BROKER_REFUSED)
-
     async def hand_over(self, record: OutgoingRecord, life: ProducerLife) -> Delivery:
         """Give `record` to `life`, for whoever watches its delivery and keeps the order of a key.
 
-        Raises `Fault` as `send` does, for a record that was certainly not sent; a life that has
-        ended by now is `broker_unreachable`. Once the delivery has failed, nothing here sends the
-        record later, as with `send`.
+        Raises `Fault` for a record that was certainly not sent: `broker_unreachable` at once while
+        not connected, and when `life` has ended or has to; `topic_unknown`, `record_too_large`,
+        `broker_refused`, `broker_timeout`. Cancelled before it returns, the record is not sent.
+
+        A delivery has no time limit of its own. Once it has failed, the record has left this
+        process for the last time: the producer that held it has dropped it, or was abandoned and
+        its connections cut. The brokers may have it, but nothing here sends it later: what is sent
+        again is the only copy that still goes out.
         """
         alone = await self._admit(record)
         return await life.hand_over(record, alone=alone)
@@ -161,15 +147,10 @@ class SupervisedProducer:
         if self._retiring:
             await asyncio.wait(self._retiring)
 
-    def _present_life(self) -> ProducerLife:
-        life = self.life
-        if life is None:
-            raise Fault(BROKER_UNREACHABLE, retry_after=RETRY_AFTER)
-        return life
-
     async def _admit(self, record: OutgoingRecord) -> bool:
         """Refuse what cannot be sent; tell whether `record` has to be a batch of its own."""
-        self._present_life()
+        if self.life is None:
+            raise Fault(BROKER_UNREACHABLE, retry_after=RETRY_AFTER)
         limit = await self._limits.limit(record.topic)
         if batch_size(record) > limit:
             raise Fault(RECORD_TOO_LARGE)

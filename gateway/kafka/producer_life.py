@@ -8,18 +8,28 @@ from __future__ import annotations
 
 import asyncio
 from collections import defaultdict
+from functools import partial
 from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaConnectionError, KafkaError, UnknownTopicOrPartitionError
+from aiokafka.errors import (
+    KafkaConnectionError,
+    KafkaError,
+    OutOfOrderSequenceNumber,
+    UnknownTopicOrPartitionError,
+)
 from aiokafka.partitioner import DefaultPartitioner
+from aiokafka.structs import TopicPartition
 
 from gateway.kafka.aiokafka_internals import (
     abandon_producer,
     cut_producer,
+    fail_unsent,
     has_live_connection,
+    last_batch,
     oldest_wait,
     sender_task,
+    tried_before,
 )
 from gateway.kafka.broker_probe import any_broker_answers
 from gateway.kafka.record import Acknowledged
@@ -29,11 +39,11 @@ from gateway.kafka.topic_limits import ask_limits
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
+    from aiokafka.producer.message_accumulator import MessageBatch
     from aiokafka.structs import RecordMetadata
 
     from gateway.errors import Fault
     from gateway.kafka.record import OutgoingRecord
-    from gateway.kafka.rejections import Verdict
 
 __all__ = [
     "MAX_REQUEST_SIZE",
@@ -45,7 +55,7 @@ __all__ = [
 ]
 
 MAX_REQUEST_SIZE: Final = 16 * 1024 * 1024
-"""Bytes of the largest record, whatever its topic takes (`topic_limits.py`)."""
+"""Bytes, chosen, of the largest record, whatever its topic takes (`topic_limits.py`)."""
 
 MAX_BATCH_SIZE: Final = 512 * 1024
 """Bytes that wait for one partition. aiokafka's 16 KiB wakes all waiting senders for each batch
@@ -53,11 +63,12 @@ MAX_BATCH_SIZE: Final = 512 * 1024
 1 MiB. For a topic whose `max.message.bytes` is smaller each record is a batch of its own."""
 
 TOPIC_WAIT: Final = 3.0
-"""Seconds that a topic which nobody knows yet has to appear, as one that is created on demand."""
+"""Seconds, chosen, that a topic which nobody knows yet has to appear, as one that is created on
+demand."""
 
 CONNECT_TIMEOUT: Final = 5.0
-"""Seconds to find a broker and get a producer id. Less than one request may take: the addresses are
-tried in random order, so that another try soon finds a broker that does not hang."""
+"""Seconds, chosen, to find a broker and get a producer id. Less than one request may take: the
+addresses are tried in random order, so that another try soon finds a broker that does not hang."""
 
 
 class OutOfSequence(Exception):  # noqa: N818  # the word of the protocol; never leaves this room
@@ -73,10 +84,14 @@ class BatchRefused(Exception):  # noqa: N818  # what happened; never leaves this
 
 
 class Delivery(NamedTuple):
-    """A record that `life` has taken; `future` ends with its acknowledgement or its failure."""
+    """A record that `life` has taken; `future` ends with its acknowledgement or its failure.
+
+    `batch` is the one that holds it, for what its end means.
+    """
 
     life: ProducerLife
     future: asyncio.Future[RecordMetadata]
+    batch: MessageBatch
 
     def outcome(self) -> Acknowledged:
         """Return what `future` ended with.
@@ -87,7 +102,7 @@ class Delivery(NamedTuple):
         if error is None:
             metadata = self.future.result()
             return Acknowledged(metadata.topic, metadata.partition, known_offset(metadata))
-        judged = self.life.judged(verdict(error))
+        judged = verdict(error, tried_before=tried_before(self.batch))
         if judged.again:
             raise OutOfSequence from error
         if judged.of_a_batch:
@@ -125,6 +140,7 @@ class ProducerLife:
         self._cluster = self._client.cluster
         self.unfit = asyncio.Event()
         self.over = asyncio.Event()
+        self._partitioner = DefaultPartitioner()
         self._turns: defaultdict[str, asyncio.Lock] = defaultdict(asyncio.Lock)
 
     async def start(self) -> None:
@@ -141,13 +157,20 @@ class ProducerLife:
         `alone`: in a batch of its own, for a topic that would refuse a larger one.
 
         Records of one key handed over one after the other stay in order, whatever happens: when one
-        is not kept, the brokers refuse all that this life sends to its partition after it. Raises
-        `Fault`.
+        is not kept, this life sends nothing more to its partition. Raises `Fault`; it is
+        `broker_unreachable` when this life has to be replaced, or has been.
         """
         try:
-            return Delivery(self, await self._hand_over(record, alone=alone))
+            if self.unfit.is_set() or self.over.is_set():
+                raise KafkaConnectionError
+            if self._cluster.partitions_for_topic(record.topic) is None:
+                await self._find_topic(record.topic)
+            return await (self._alone(record) if alone else self._among_others(record))
         except KafkaError as error:
-            raise self.judged(refused_before_sending(error)).fault() from error
+            judged = refused_before_sending(error)
+            if judged.leaves_gap:
+                self.unfit.set()
+            raise judged.fault() from error
 
     async def deliver(self, record: OutgoingRecord, *, alone: bool = False) -> Acknowledged:
         """Hand `record` over and wait until all in-sync replicas have it.
@@ -201,38 +224,60 @@ class ProducerLife:
             # runs before anybody learns that the records have failed.
             cut_producer(self._producer)
 
-    async def _hand_over(
-        self, record: OutgoingRecord, *, alone: bool
-    ) -> asyncio.Future[RecordMetadata]:
-        if self._cluster.partitions_for_topic(record.topic) is None:
-            await self._find_topic(record.topic)
-        if alone:
-            return await self._hand_over_alone(record)
-        delivery: asyncio.Future[RecordMetadata] = await self._producer.send(
-            record.topic, record.value, record.key, headers=list(record.headers)
+    async def _among_others(self, record: OutgoingRecord) -> Delivery:
+        place = self._place(record)
+        future = await self._producer.send(
+            record.topic,
+            record.value,
+            record.key,
+            partition=place.partition,
+            headers=list(record.headers),
         )
-        return delivery
+        return self._taken(place, future)
 
-    async def _hand_over_alone(self, record: OutgoingRecord) -> asyncio.Future[RecordMetadata]:
-        topic = record.topic
+    async def _alone(self, record: OutgoingRecord) -> Delivery:
         batch = self._producer.create_batch()
         batch.append(
             timestamp=None, key=record.key, value=record.value, headers=list(record.headers)
         )
         batch.close()
         # Batches that wait for their partition are all woken at once: the lock keeps their order.
-        async with self._turns[topic]:
-            delivery: asyncio.Future[RecordMetadata] = await self._producer.send_batch(
-                batch, topic, partition=self._partition(topic, record.key)
-            )
-        return delivery
+        async with self._turns[record.topic]:
+            place = self._place(record)
+            future = await self._producer.send_batch(batch, record.topic, partition=place.partition)
+            return self._taken(place, future)
 
-    def _partition(self, topic: str, key: bytes | None) -> int:
-        """Choose as the producer itself does for records that are not alone."""
-        partitions = list(self._cluster.partitions_for_topic(topic))
-        available = list(self._cluster.available_partitions_for_topic(topic))
-        partition: int = DefaultPartitioner()(key, partitions, available)
-        return partition
+    def _place(self, record: OutgoingRecord) -> TopicPartition:
+        """Choose the partition, by the same rule for records that are alone and those that are not.
+
+        Raises `UnknownTopicOrPartitionError` when the cluster has none for the topic any more.
+        """
+        partitions = self._cluster.partitions_for_topic(record.topic)
+        if not partitions:
+            raise UnknownTopicOrPartitionError
+        available = self._cluster.available_partitions_for_topic(record.topic)
+        chosen: int = self._partitioner(record.key, list(partitions), list(available))
+        return TopicPartition(record.topic, chosen)
+
+    def _taken(self, place: TopicPartition, future: asyncio.Future[RecordMetadata]) -> Delivery:
+        batch = last_batch(self._producer, place)
+        if batch.record_count == 1:  # its first record
+            batch.future.add_done_callback(partial(self._batch_ended, batch))
+        if self.unfit.is_set():  # it had to wait for its place, and something failed meanwhile
+            fail_unsent(self._producer, place, OutOfOrderSequenceNumber())
+        return Delivery(self, future, batch)
+
+    def _batch_ended(self, batch: MessageBatch, future: asyncio.Future[RecordMetadata]) -> None:
+        """Let nothing follow a batch that was not kept.
+
+        The brokers themselves refuse what comes after a gap, but not in a partition to which this
+        life has not written yet: they take any first sequence there. A record would overtake
+        another one of its key that is sent again, or is decided later.
+        """
+        error = None if future.cancelled() else future.exception()
+        if error is not None and verdict(error, tried_before=tried_before(batch)).leaves_gap:
+            self.unfit.set()
+            fail_unsent(self._producer, batch.tp, OutOfOrderSequenceNumber())
 
     async def _find_topic(self, topic: str) -> None:
         # aiokafka itself looks for as long as a request may take, without telling why.
@@ -243,12 +288,6 @@ class ProducerLife:
             if self.over.is_set() or not await self.reachable():
                 raise KafkaConnectionError from None
             raise UnknownTopicOrPartitionError from None
-
-    def judged(self, judged: Verdict) -> Verdict:
-        """Note what an error means for this life, and return it."""
-        if judged.succeed:
-            self.unfit.set()
-        return judged
 
 
 def known_offset(metadata: RecordMetadata) -> int | None:

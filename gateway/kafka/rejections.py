@@ -34,14 +34,14 @@ FINAL: Final[frozenset[Cause]] = frozenset({TOPIC_UNKNOWN, RECORD_TOO_LARGE, BRO
 class Verdict(NamedTuple):
     """`again` is true when the brokers certainly did not keep the record for lack of a sequence.
 
-    `may_have_been_sent` as in `gateway.errors.Fault`. `succeed`: the producer has a gap or is
-    dead, so a new one has to take its place. `of_a_batch`: any one record of the batch may be the
-    reason.
+    `may_have_been_sent` as in `gateway.errors.Fault`. `leaves_gap`: the sequence of its partition
+    has a gap, or the producer is dead, so a new one has to take its place. `of_a_batch`: any one
+    record of the batch may be the reason.
     """
 
     cause: Cause
     may_have_been_sent: bool
-    succeed: bool = True
+    leaves_gap: bool = True
     again: bool = False
     of_a_batch: bool = False
 
@@ -50,6 +50,7 @@ class Verdict(NamedTuple):
 
 
 _UNCONFIRMED: Final = Verdict(BROKER_TIMEOUT, may_have_been_sent=True)
+_NO_LEADER: Final = Verdict(BROKER_UNREACHABLE, may_have_been_sent=True)
 _REFUSED: Final = Verdict(BROKER_REFUSED, may_have_been_sent=False)
 _BATCH_REFUSED: Final = _REFUSED._replace(of_a_batch=True)
 _BATCH_TOO_LARGE: Final = Verdict(RECORD_TOO_LARGE, may_have_been_sent=False, of_a_batch=True)
@@ -60,12 +61,16 @@ _DELIVERY: Final[dict[type[BaseException], Verdict]] = {
     kafka.UnknownProducerId: _OUT_OF_SEQUENCE,
     kafka.InvalidProducerEpoch: _OUT_OF_SEQUENCE,
     kafka.ProducerFenced: _OUT_OF_SEQUENCE,
+    # With idempotence aiokafka tries again whatever it is told, and ends with these only when a
+    # partition had no leader for as long as a request may take: the brokers are away, for this one.
+    kafka.NotLeaderForPartitionError: _NO_LEADER,
+    kafka.LeaderNotAvailableError: _NO_LEADER,
     kafka.MessageSizeTooLargeError: _BATCH_TOO_LARGE,
     kafka.RecordListTooLargeError: _BATCH_TOO_LARGE,
     # Without the right to write no batch was ever taken, and a partition accepts any first
     # sequence from a producer that it does not know: one department's missing permission must
     # not cost the others a new producer with every request.
-    kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
+    kafka.TopicAuthorizationFailedError: _REFUSED._replace(leaves_gap=False),
     kafka.InvalidTopicError: _REFUSED,
     kafka.InvalidTimestampError: _BATCH_REFUSED,
     kafka.PolicyViolationError: _REFUSED,
@@ -76,26 +81,32 @@ _DELIVERY: Final[dict[type[BaseException], Verdict]] = {
 
 _BEFORE: Final[dict[type[BaseException], Verdict]] = {
     kafka.MessageSizeTooLargeError: Verdict(
-        RECORD_TOO_LARGE, may_have_been_sent=False, succeed=False
+        RECORD_TOO_LARGE, may_have_been_sent=False, leaves_gap=False
     ),
     kafka.UnknownTopicOrPartitionError: Verdict(
-        TOPIC_UNKNOWN, may_have_been_sent=False, succeed=False
+        TOPIC_UNKNOWN, may_have_been_sent=False, leaves_gap=False
     ),
-    kafka.TopicAuthorizationFailedError: _REFUSED._replace(succeed=False),
-    kafka.KafkaTimeoutError: Verdict(BROKER_TIMEOUT, may_have_been_sent=False, succeed=False),
+    kafka.TopicAuthorizationFailedError: _REFUSED._replace(leaves_gap=False),
+    kafka.KafkaTimeoutError: Verdict(BROKER_TIMEOUT, may_have_been_sent=False, leaves_gap=False),
     kafka.KafkaConnectionError: Verdict(
-        BROKER_UNREACHABLE, may_have_been_sent=False, succeed=False
+        BROKER_UNREACHABLE, may_have_been_sent=False, leaves_gap=False
     ),
 }
 
 
-def verdict(error: BaseException) -> Verdict:
+def verdict(error: BaseException, *, tried_before: bool) -> Verdict:
     """Judge the error with which the delivery of a record ended.
 
     What is not in the table is taken for the worst: it may have been sent, and the producer is
-    not to be trusted any more.
+    not to be trusted any more. `tried_before`: its batch had been sent before. The refusal says
+    nothing of what became of it then, so no refusal is certain.
     """
-    return _DELIVERY.get(type(error), _UNCONFIRMED)
+    judged = _DELIVERY.get(type(error), _UNCONFIRMED)
+    if not tried_before:
+        return judged
+    if judged.again:
+        return _UNCONFIRMED
+    return judged._replace(may_have_been_sent=True, leaves_gap=True, of_a_batch=False)
 
 
 def refused_before_sending(error: BaseException) -> Verdict:

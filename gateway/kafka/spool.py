@@ -10,12 +10,13 @@ from __future__ import annotations
 import asyncio
 import logging
 from functools import partial
-from typing import TYPE_CHECKING, Final, NamedTuple
+from typing import TYPE_CHECKING, Any, Final, NamedTuple
 
 from gateway.errors import SPOOL_FAILED, SPOOL_FULL, Fault, StartError
 from gateway.group_commit import GroupCommit
 from gateway.kafka import spool_row
 from gateway.kafka.spool_lock import SpoolLock
+from gateway.kafka.spool_row import RowState
 
 if TYPE_CHECKING:
     import sqlite3
@@ -23,27 +24,49 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from gateway.kafka.record import OutgoingRecord
-    from gateway.kafka.spool_row import RowState, SpoolRow, Totals
+    from gateway.kafka.spool_row import SpoolRow, Totals
 
-__all__ = ["LIMIT_BYTES", "MAX_AGE", "Spool", "SpoolInUseError"]
+__all__ = [
+    "LIMIT_BYTES",
+    "MAX_AGE",
+    "PAGE_ROWS",
+    "RETRY_AFTER",
+    "Spool",
+    "SpoolInUseError",
+    "heard",
+    "spool_failed",
+]
 
 LIMIT_BYTES: Final = 1 << 30
+"""Bytes of records, chosen: a gigabyte, unless the process is started with another limit."""
 MAX_AGE: Final = 24 * 3600.0
-"""Seconds that the oldest record may wait before no more are taken: nobody minds the brokers."""
+"""Seconds, chosen, that the oldest record may wait before no more are taken: nobody minds the
+brokers."""
 PAGE_ROWS: Final = 500
+"""Rows that are read at once at most, chosen: a page is one commit and one wait for brokers."""
 PAGE_BYTES: Final = 4 << 20
+"""Bytes that are read at once, about, chosen: they are in memory until the page is settled."""
 RETRY_AFTER: Final = 10.0
+"""Seconds, chosen, after which a caller who was refused is told to try again."""
 LOCK_PATIENCE: Final = 10.0
-"""Seconds that opening waits for another process to let go of the file."""
+"""Seconds, chosen, that opening waits for another process to let go of the file."""
 LOCK_PAUSE: Final = 0.1
+"""Seconds, chosen, between two tries to lock the file."""
 CLEANING: Final = 1.0
-"""Seconds before settled rows that could not be removed are tried again."""
+"""Seconds, chosen, before settled rows that could not be removed are tried again."""
 
 log = logging.getLogger(__name__)
 
 
-def _unheard(operations: int, seconds: float) -> None:
-    """Nobody counts the commits."""
+def heard(future: asyncio.Future[Any]) -> None:
+    """Look at the end of what nobody waits for: asyncio reports a failure that nobody reads."""
+    if not future.cancelled():
+        future.exception()
+
+
+def spool_failed() -> Fault:
+    """The disk does not take a record, which goes nowhere else."""
+    return Fault(SPOOL_FAILED, retry_after=RETRY_AFTER)
 
 
 class SpoolInUseError(StartError):
@@ -70,12 +93,13 @@ class Spool:
         path: Path,
         *,
         now: Callable[[], float],
-        committed: Callable[[int, float], None] = _unheard,
+        committed: Callable[[int, float], None],
         limit_bytes: int = LIMIT_BYTES,
         max_age: float = MAX_AGE,
     ) -> None:
         self.path = path
         self.now = now
+        self.committed = committed
         self.limit_bytes = limit_bytes
         self.records = 0
         self.size = 0
@@ -137,7 +161,7 @@ class Spool:
         Raises `Fault`: `spool_full`, or `spool_failed` while the disk is known to fail.
         """
         if self.obstacle is not None:
-            raise Fault(SPOOL_FAILED, retry_after=RETRY_AFTER)
+            raise spool_failed()
         if self.size + row.size > self.limit_bytes or self.oldest_age > self._max_age:
             raise Fault(SPOOL_FULL, retry_after=RETRY_AFTER)
         return self.write(row)
@@ -160,6 +184,13 @@ class Spool:
     def mark(self, seqs: Iterable[int], state: RowState) -> asyncio.Future[None]:
         """Note durably whether the brokers may have these rows."""
         return self._file.submit(partial(spool_row.mark, seqs=tuple(seqs), state=state))
+
+    def unmark(self, seqs: Iterable[int]) -> None:
+        """The brokers certainly do not have these rows; nobody waits for this to be noted.
+
+        A row that stays marked is only sent with the mark of a possible duplicate.
+        """
+        self.mark(seqs, RowState.WAITING).add_done_callback(heard)
 
     def delete(self, seqs: Sequence[int]) -> asyncio.Future[Deleted]:
         """Remove rows now; `resolve` is for those whose removal nobody waits for."""

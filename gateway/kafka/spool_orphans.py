@@ -26,9 +26,10 @@ if TYPE_CHECKING:
 __all__ = ["QUIET", "Orphans"]
 
 LOOK: Final = 30.0
-"""Seconds between two looks for files without an owner."""
+"""Seconds, chosen, between two looks for files without an owner."""
 QUIET: Final = 10.0
-"""Seconds since the last writing: a worker that is started again comes for its file by then."""
+"""Seconds, chosen, since the last writing: a worker that is started again comes for its file by
+then."""
 
 log = logging.getLogger(__name__)
 
@@ -59,7 +60,7 @@ class Orphans:
         return sorted(path for path in others if self._spool.now() - _touched(path) >= self._quiet)
 
     async def _adopt(self, path: Path) -> None:
-        orphan = Spool(path, now=self._spool.now)
+        orphan = Spool(path, now=self._spool.now, committed=self._spool.committed)
         try:
             await orphan.open(patience=0.0)
         except SpoolInUseError:
@@ -93,11 +94,10 @@ class Orphans:
         for row in own:
             self._order.row_added(row.key_hash)
         done = await asyncio.gather(*written, return_exceptions=True)
+        self._drain.wake()
         for row, error in zip(own, done, strict=True):
             if error is not None:
                 self._order.row_settled(row.key_hash)
-            else:
-                self._drain.added(row.seq, row.key_hash)
         for error in done:
             if isinstance(error, BaseException):
                 raise error

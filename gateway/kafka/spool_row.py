@@ -40,7 +40,7 @@ REPLAYED: Final = ("ce_replayed", b"true")
 """The header of a record that the brokers may have already, beside its unchanged `ce_id`."""
 
 ROW_OVERHEAD: Final = 200
-"""Bytes that a row is counted for beside its contents: index, columns, half-filled pages."""
+"""Bytes, chosen, that a row counts for beside its contents: index, columns, half-filled pages."""
 
 MIGRATIONS: Final = (
     """

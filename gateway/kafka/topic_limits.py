@@ -16,7 +16,7 @@ from aiokafka.errors import KafkaError
 from aiokafka.protocol.admin import DescribeConfigsRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 
-from gateway.kafka.aiokafka_internals import cancel_request
+from gateway.kafka.aiokafka_internals import answer
 
 if TYPE_CHECKING:
     from collections.abc import Awaitable, Callable, Iterable, Mapping
@@ -31,12 +31,13 @@ DEFAULT_LIMIT: Final = 1_048_588
 """Bytes: `max.message.bytes` of a topic, and `message.max.bytes` of a broker, left alone."""
 
 REFRESH: Final = 60.0
-"""Seconds between two questions."""
+"""Seconds, chosen, between two questions."""
 RETRY: Final = 5.0
-"""Seconds between two questions while the brokers do not answer."""
+"""Seconds, chosen, between two questions while the brokers do not answer."""
 FIRST_ANSWER: Final = 1.0
-"""Seconds that the first records of a topic wait for its limit."""
+"""Seconds, chosen, that the first records of a topic wait for its limit."""
 ASK_TIMEOUT: Final = 5.0
+"""Seconds, chosen, that a broker has to answer; nobody waits for it but the next question."""
 
 _SETTING: Final = "max.message.bytes"
 _TOPIC: Final = int(ConfigResourceType.TOPIC)
@@ -72,18 +73,12 @@ async def ask_limits(
     question = asyncio.get_running_loop().create_task(asking, name="kafka-limits-question")
     try:
         async with asyncio.timeout(wait):
-            answer = await asyncio.shield(question)
-    except TimeoutError:
-        await cancel_request(question)
+            told = await answer(question)
+    except (TimeoutError, KafkaError, OSError, NotImplementedError):  # the last: no common version
         return None
-    except (KafkaError, OSError, NotImplementedError):  # the last: no version in common
-        return None
-    except asyncio.CancelledError:
-        await cancel_request(question)
-        raise
     return {
         topic: int(value)
-        for _error, _message, _kind, topic, settings in answer.resources
+        for _error, _message, _kind, topic, settings in told.resources
         for name, value, *_ in settings
         if name == _SETTING and value is not None
     }

@@ -22,6 +22,8 @@ __all__ = ["KafkaProxy"]
 PRODUCE: Final = 0
 METADATA: Final = 3
 NO_OFFSET: Final = -1
+NO_LEADER: Final = -1
+LEADER_NOT_AVAILABLE: Final = 5
 
 Streams = tuple[asyncio.StreamReader, asyncio.StreamWriter]
 
@@ -35,6 +37,8 @@ class KafkaProxy:
         self._server: asyncio.Server | None = None
         self._links: set[asyncio.Task[None]] = set()
         self._refusals: deque[tuple[int, ...]] = deque()
+        self._hidden: set[str] = set()
+        self._leaderless: set[str] = set()
         self._lossy = False
         self._swallowing = False
         self._swallowed = asyncio.Event()
@@ -62,6 +66,22 @@ class KafkaProxy:
     def refuse(self, *codes: int) -> None:
         """Answer the next produce request with these error codes, once for each partition in it."""
         self._refusals.append(codes)
+
+    def hide(self, topic: str) -> None:
+        """Tell nobody of `topic` any more, as when it was deleted."""
+        self._hidden.add(topic)
+
+    def show(self, topic: str) -> None:
+        """Tell of `topic` again."""
+        self._hidden.discard(topic)
+
+    def take_leaders(self, topic: str) -> None:
+        """Say that no partition of `topic` has a leader."""
+        self._leaderless.add(topic)
+
+    def give_leaders(self, topic: str) -> None:
+        """Name the leaders of `topic` again."""
+        self._leaderless.discard(topic)
 
     def swallow(self) -> None:
         """Let no produce request through, and answer none; everything else goes on."""
@@ -151,16 +171,25 @@ class KafkaProxy:
                 continue
             key, version = asked.pop(int.from_bytes(frame[:4], "big"))
             if key == METADATA:
-                frame = frame[:4] + self._at_this_address(frame[4:], version)
+                frame = frame[:4] + self._seen_from_here(frame[4:], version)
             _send(sink, frame)
 
-    def _at_this_address(self, body: bytes, version: int) -> bytes:
+    def _seen_from_here(self, body: bytes, version: int) -> bytes:
         form: Any = getattr(metadata, f"MetadataResponse_v{version}")
         response = form.decode(BytesIO(body))
         response.brokers = [
             (node, "127.0.0.1", self.port, *rest) for node, _, _, *rest in response.brokers
         ]
+        response.topics = [
+            (*told[:-1], _without_leaders(told[-1])) if told[1] in self._leaderless else told
+            for told in response.topics
+            if told[1] not in self._hidden
+        ]
         return bytes(response.encode())
+
+
+def _without_leaders(partitions: list[tuple[Any, ...]]) -> list[tuple[Any, ...]]:
+    return [(LEADER_NOT_AVAILABLE, number, NO_LEADER, *rest) for _, number, _, *rest in partitions]
 
 
 async def _frame(source: asyncio.StreamReader) -> bytes:
@@ -168,7 +197,8 @@ async def _frame(source: asyncio.StreamReader) -> bytes:
 
 
 def _send(sink: asyncio.StreamWriter, frame: bytes) -> None:
-    sink.write(len(frame).to_bytes(4, "big") + frame)
+    if not sink.is_closing():  # uvloop raises when its peer has gone
+        sink.write(len(frame).to_bytes(4, "big") + frame)
 
 
 def _refusal(version: int, body: BytesIO, codes: tuple[int, ...]) -> bytes:

@@ -51,18 +51,22 @@ class RecordedSpoolEvents:
 
 
 class RecordedFates:
-    """Takes fates; while `away` is set it cannot, as a case store that is not there."""
+    """Takes fates; while `away` is set it cannot, as a case store that is not there.
+
+    Those of records in `impossible` it never can.
+    """
 
     def __init__(self) -> None:
         self.taken: list[Fate] = []
         self.tried = 0
         self.away = False
+        self.impossible: set[str] = set()
         self._changed = asyncio.Event()
 
     async def take(self, fate: Fate) -> None:
         self.tried += 1
         self._changed.set()
-        if self.away:
+        if self.away or fate.event_id in self.impossible:
             raise GatewayError("the case store is away")
         self.taken.append(fate)
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 from gateway.kafka.connection import KafkaConnection
 from gateway.kafka.outbox import Outbox, Spooled
-from gateway.kafka.producer import SupervisedProducer
+from gateway.kafka.producer import REQUEST_TIMEOUT, SupervisedProducer
 from gateway.kafka.record import Acknowledged, OutgoingRecord
 from gateway.kafka.spool import LIMIT_BYTES, Spool
 from tests.doubles.kafka_events import RecordedEvents
@@ -20,11 +20,15 @@ if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
     from pathlib import Path
 
-__all__ = ["Desk", "desk", "outgoing", "until", "wall_clock"]
+__all__ = ["Desk", "desk", "outgoing", "uncounted", "until", "wall_clock"]
 
 
 def wall_clock() -> float:
     return time.time()  # noqa: TID251  # tests hand the clock in, as the process does
+
+
+def uncounted(operations: int, seconds: float) -> None:
+    """A spool whose commits nobody counts."""
 
 
 def outgoing(topic: str, value: str, key: str | None = "key") -> OutgoingRecord:
@@ -77,10 +81,16 @@ async def desk(
     outage_grace: float = 0.5,
     limit_bytes: int = LIMIT_BYTES,
     orphans_after: float = 60.0,
+    request_timeout: float = REQUEST_TIMEOUT,
 ) -> AsyncIterator[Desk]:
     """A desk whose producer is connected, unless `connect` is false: then it was never started."""
     kafka, events, fates = RecordedEvents(), RecordedSpoolEvents(), RecordedFates()
-    producer = SupervisedProducer(KafkaConnection(bootstrap), kafka, outage_grace=outage_grace)
+    producer = SupervisedProducer(
+        KafkaConnection(bootstrap),
+        kafka,
+        request_timeout=request_timeout,
+        outage_grace=outage_grace,
+    )
     spool = Spool(path, now=wall_clock, committed=events.committed, limit_bytes=limit_bytes)
     outbox = Outbox(producer, spool, events, fates.take, orphans_after=orphans_after)
     if connect:

@@ -9,20 +9,23 @@ from typing import TYPE_CHECKING
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.client import ConnectionGroup
-from aiokafka.errors import KafkaConnectionError
+from aiokafka.errors import KafkaConnectionError, OutOfOrderSequenceNumber
 
 from gateway.kafka.aiokafka_internals import (
     abandon_consumer,
     abandon_producer,
     consumer_client,
     cut_producer,
+    fail_unsent,
     fetch_task,
     has_live_connection,
     is_open,
+    last_batch,
     oldest_wait,
     sender_task,
+    tried_before,
 )
-from tests.doubles.kafka_topic import topic_name
+from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.ports import silent_port
 
 if TYPE_CHECKING:
@@ -39,6 +42,19 @@ async def idempotent(bootstrap: str, *, linger_ms: int = 0) -> AsyncIterator[AIO
         yield producer
     finally:
         await abandon_producer(producer, KafkaConnectionError())
+
+
+@asynccontextmanager
+async def at_rest(bootstrap: str, *places: TopicPartition) -> AsyncIterator[AIOKafkaProducer]:
+    """A producer without its sender, so that a batch stays where the test puts it."""
+    async with idempotent(bootstrap) as producer:
+        for place in places:
+            await producer.partitions_for(place.topic)
+        task = sender_task(producer)
+        assert task is not None
+        task.cancel()
+        await asyncio.wait([task])
+        yield producer
 
 
 async def test_the_sender_is_a_task_that_runs_until_it_is_abandoned(embedded: str) -> None:
@@ -87,18 +103,91 @@ async def test_abandoning_fails_what_has_no_acknowledgement(embedded: str) -> No
 
 async def test_abandoning_ends_a_batch_that_waits_for_another_try(embedded: str) -> None:
     place = TopicPartition(topic_name("again"), 0)
-    async with idempotent(embedded) as producer:
-        await producer.partitions_for(place.topic)
-        task = sender_task(producer)
-        assert task is not None
-        task.cancel()  # so that the batch stays where this test puts it
-        await asyncio.wait([task])
+    async with at_rest(embedded, place) as producer:
         delivery = await producer.send(place.topic, b"value", partition=0)
         accumulator = producer._message_accumulator  # noqa: SLF001  # what the sender does
         accumulator.reenqueue(accumulator._pop_batch(place))  # noqa: SLF001  # as above
         await abandon_producer(producer, KafkaConnectionError("given up"))
         with pytest.raises(KafkaConnectionError, match="given up"):
             await delivery
+
+
+async def test_a_batch_tells_whether_it_was_tried_before(embedded: str) -> None:
+    place = TopicPartition(topic_name("tried"), 0)
+    async with at_rest(embedded, place) as producer:
+        (await producer.send(place.topic, b"value", partition=0)).cancel()
+        accumulator = producer._message_accumulator  # noqa: SLF001  # what the sender does
+        batch = last_batch(producer, place)
+        assert not tried_before(batch)
+        assert accumulator._pop_batch(place) is batch  # noqa: SLF001  # as above
+        assert not tried_before(batch)
+        accumulator.reenqueue(batch)
+        assert accumulator._pop_batch(place) is batch  # noqa: SLF001  # as above
+        assert tried_before(batch)
+
+
+async def test_the_last_batch_is_the_one_of_the_record_that_was_added_last(embedded: str) -> None:
+    place = TopicPartition(topic_name("last"), 0)
+    async with at_rest(embedded, place) as producer:
+        await _send_batch(producer, place)
+        first = last_batch(producer, place)
+        producer._message_accumulator._pop_batch(place)  # noqa: SLF001  # what the sender does
+        delivery = await producer.send(place.topic, b"second", partition=0)
+        second = last_batch(producer, place)
+        assert first is not second
+        assert (first.record_count, second.record_count) == (1, 1)
+        second.failure(KafkaConnectionError("only the second"))
+        with pytest.raises(KafkaConnectionError):
+            await delivery
+
+
+async def test_what_was_never_sent_fails_and_what_was_stays(embedded: str) -> None:
+    place, other = (TopicPartition(topic_name("unsent"), 0) for _ in range(2))
+    async with at_rest(embedded, place, other) as producer:
+        accumulator = producer._message_accumulator  # noqa: SLF001  # what the sender does
+        tried = await producer.send(place.topic, b"tried", partition=0)
+        batch = accumulator._pop_batch(place)  # noqa: SLF001  # as above
+        batch.get_data_buffer()
+        unsent = await producer.send(place.topic, b"unsent", partition=0)
+        waiting = asyncio.create_task(_send_batch(producer, place))
+        await asyncio.sleep(0)
+        accumulator.reenqueue(batch)
+        elsewhere = await producer.send(other.topic, b"elsewhere", partition=0)
+        fail_unsent(producer, place, OutOfOrderSequenceNumber())
+        for failed in (unsent, waiting):
+            with pytest.raises(OutOfOrderSequenceNumber):
+                await failed
+        assert accumulator._pop_batch(place) is batch  # noqa: SLF001  # as above
+        assert place not in accumulator._batches  # noqa: SLF001  # what the sender looks at
+        assert tried.cancel()  # else it has failed
+        assert elsewhere.cancel()
+
+
+async def _send_batch(producer: AIOKafkaProducer, place: TopicPartition) -> None:
+    alone = producer.create_batch()
+    alone.append(timestamp=None, key=None, value=b"waits")
+    alone.close()
+    delivery = await producer.send_batch(alone, place.topic, partition=place.partition)
+    delivery.cancel()
+
+
+async def test_a_request_that_has_not_begun_is_taken_back(embedded: str) -> None:
+    place, other = (TopicPartition(topic_name("begun"), 0) for _ in range(2))
+    async with at_rest(embedded, place, other) as producer:
+        unsent = await producer.send(place.topic, b"unsent", partition=0)
+        sent = await producer.send(other.topic, b"sent", partition=0)
+        accumulator, sender = producer._message_accumulator, producer._sender  # noqa: SLF001  # what the sender does
+        ((node, batches),) = accumulator.drain_by_nodes(set())[0].items()
+        sender._in_flight.add(node)  # noqa: SLF001  # as above
+        sender._muted_partitions.update(batches)  # noqa: SLF001  # as above
+        request = asyncio.create_task(sender._send_produce_req(node, batches))  # noqa: SLF001  # as above
+        fail_unsent(producer, place, OutOfOrderSequenceNumber())
+        with pytest.raises(OutOfOrderSequenceNumber):
+            await unsent
+        await request
+        await sent
+        assert [record.value for record in await records(embedded, other.topic)] == [b"sent"]
+        assert [record.value for record in await records(embedded, place.topic)] == []
 
 
 async def test_cutting_ends_the_sender_and_the_connections_without_waiting(embedded: str) -> None:

@@ -7,6 +7,7 @@ import logging
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 import pytest
@@ -17,6 +18,7 @@ from gateway.kafka.dead_letters import LOST, MOST, DeadLetter, DeadLetters, Reas
 from gateway.kafka.record import IncomingRecord, OutgoingRecord
 from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.owned import end
+from tests.kafka.producing import publish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -206,7 +208,7 @@ async def test_a_letter_stands_in_its_topic_as_it_was(
     producer: SupervisedProducer, bootstrap: str, sink: Sink
 ) -> None:
     topic = topic_name("replies")
-    letters = DeadLetters(producer.send, sink)
+    letters = DeadLetters(partial(publish, producer), sink)
     original = letter(topic)
     letters.put(original)
     await letters.drain(30)

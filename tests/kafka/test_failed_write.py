@@ -9,7 +9,7 @@ import pytest
 from gateway.group_commit import StorageError
 from gateway.kafka.spool import Spool
 from gateway.kafka.spool_row import RowState
-from tests.kafka.outbox_desk import outgoing
+from tests.kafka.outbox_desk import outgoing, uncounted
 
 if TYPE_CHECKING:
     import sqlite3
@@ -39,7 +39,7 @@ async def limit_pages(spool: Spool, pages: int) -> None:
 
 async def test_a_day_after_a_failed_write_an_empty_spool_takes_records(tmp_path: Path) -> None:
     clock = Clock()
-    spool = Spool(tmp_path / "spool.db", now=clock)
+    spool = Spool(tmp_path / "spool.db", now=clock, committed=uncounted)
     await spool.open()
     await limit_pages(spool, 20)
     large = spool.row(outgoing("topic", "x" * 500_000), b"", RowState.WAITING)
@@ -57,7 +57,7 @@ async def test_a_failed_write_beside_a_record_that_waits_makes_that_one_no_young
     tmp_path: Path,
 ) -> None:
     clock = Clock()
-    spool = Spool(tmp_path / "spool.db", now=clock)
+    spool = Spool(tmp_path / "spool.db", now=clock, committed=uncounted)
     await spool.open()
     await spool.append(spool.row(outgoing("topic", "waits"), b"", RowState.WAITING))
     await limit_pages(spool, 20)

@@ -14,7 +14,7 @@ from gateway.kafka.producer import SupervisedProducer
 from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.tcp_proxy import TcpProxy
 from tests.kafka.outbox_desk import until
-from tests.kafka.producing import outgoing, refused, silence, through, wake
+from tests.kafka.producing import outgoing, publish, refused, silence, through, wake
 
 if TYPE_CHECKING:
     from gateway.kafka.record import Acknowledged
@@ -31,7 +31,7 @@ async def test_it_connects_by_itself_when_the_broker_comes_later(
         assert await refused(supervised, outgoing("t", b"")) == (BROKER_UNREACHABLE, False)
         await proxy.open(embedded)
         await events.until_connected()
-        await supervised.send(outgoing(topic_name("later"), b""))
+        await publish(supervised, outgoing(topic_name("later"), b""))
         await supervised.close(1.0)
     assert events.restarts == 0
 
@@ -41,9 +41,9 @@ async def test_a_short_silence_delays_a_record_and_neither_loses_nor_doubles_it(
 ) -> None:
     topic = topic_name("silence")
     async with EmbeddedBroker() as broker, through(broker.bootstrap, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         silence(broker)
-        waiting = asyncio.create_task(supervised.send(outgoing(topic, b"during")))
+        waiting = asyncio.create_task(publish(supervised, outgoing(topic, b"during")))
         await events.until_connected(up=False)
         assert await refused(supervised, outgoing(topic, b"refused")) == (BROKER_UNREACHABLE, False)
         wake(broker)
@@ -62,7 +62,7 @@ async def test_a_record_without_acknowledgement_may_have_been_sent(
         through(broker.bootstrap, events, outage_grace=0.5) as supervised,
     ):
         topic = topic_name("killed")
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         await broker.kill()
         assert await refused(supervised, outgoing(topic, b"during")) == (BROKER_TIMEOUT, True)
         assert not supervised.connected
@@ -72,9 +72,9 @@ async def test_a_record_without_acknowledgement_may_have_been_sent(
 async def test_closing_while_the_broker_is_silent_takes_no_time(events: RecordedEvents) -> None:
     async with EmbeddedBroker() as broker, through(broker.bootstrap, events) as supervised:
         topic = topic_name("stuck")
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         silence(broker)
-        stuck = asyncio.create_task(supervised.send(outgoing(topic, b"during")))
+        stuck = asyncio.create_task(publish(supervised, outgoing(topic, b"during")))
         await asyncio.sleep(0)
         async with asyncio.timeout(5):
             await supervised.close(0.2)
@@ -89,9 +89,9 @@ async def test_what_was_given_up_is_not_delivered_when_the_broker_returns(
 ) -> None:
     topic = topic_name("given.up")
     async with through(own_apache.bootstrap, events, outage_grace=0.5) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         own_apache.kill()
-        sending = asyncio.create_task(supervised.send(outgoing(topic, b"given up")))
+        sending = asyncio.create_task(publish(supervised, outgoing(topic, b"given up")))
         await asyncio.sleep(0)
         sending.cancel()
         await events.until_connected(up=False)
@@ -99,7 +99,7 @@ async def test_what_was_given_up_is_not_delivered_when_the_broker_returns(
         await until(lambda: "Kafka cannot be reached" in caplog.text)
         await asyncio.to_thread(own_apache.start)
         await events.until_connected()
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"after"))
         found = await records(own_apache.bootstrap, topic)
     assert [record.value for record in found] == [b"before", b"after"]
     assert events.restarts == 1
@@ -117,7 +117,7 @@ async def test_no_acknowledgement_is_false_while_the_broker_is_killed_and_comes_
         while not stop.is_set():
             value = b"%d-%d" % (sender, number)
             try:
-                acknowledged[value] = await supervised.send(outgoing(topic, value))
+                acknowledged[value] = await publish(supervised, outgoing(topic, value))
             except Fault:
                 await asyncio.sleep(0.05)
             number += 1

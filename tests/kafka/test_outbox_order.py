@@ -46,7 +46,7 @@ async def test_records_of_a_key_follow_each_other_within_one_life(
     assert not order.may_follow(TOPIC, KEY, None)
     order.end(TOPIC, KEY, handed_over=True)
     assert order.may_follow(TOPIC, KEY, new)
-    assert not order.on_the_way(TOPIC, KEY)
+    assert order.may_follow(TOPIC, KEY, None)
 
 
 async def test_a_record_that_was_first_journaled_goes_to_the_life_that_has_those_before_it(
@@ -55,13 +55,32 @@ async def test_a_record_that_was_first_journaled_goes_to_the_life_that_has_those
     old, new = lives
     order = KeyOrder()
     order.begin(TOPIC, KEY)
-    assert order.follows(TOPIC, KEY, old)
+    assert order.may_follow(TOPIC, KEY, old, begun=1)
     order.handed_over(TOPIC, KEY, old)
     order.begin(TOPIC, KEY)
-    assert order.follows(TOPIC, KEY, old)
-    assert not order.follows(TOPIC, KEY, new)
+    assert order.may_follow(TOPIC, KEY, old, begun=1)
+    assert not order.may_follow(TOPIC, KEY, new, begun=1)
     order.end(TOPIC, KEY, handed_over=False)
-    assert order.on_the_way(TOPIC, KEY)
+    assert not order.may_follow(TOPIC, KEY, new)
+    assert order.may_follow(TOPIC, KEY, old)
+
+
+async def test_a_row_holds_its_key_until_a_life_has_it_and_again_when_it_comes_back(
+    lives: tuple[ProducerLife, ProducerLife],
+) -> None:
+    old, new = lives
+    order = KeyOrder()
+    order.row_added(7)
+    order.row_handed_over(TOPIC, KEY, 7, old)
+    assert not order.row_waits(7)
+    assert order.may_follow(TOPIC, KEY, old)
+    assert not order.may_follow(TOPIC, KEY, new)
+    order.row_back(TOPIC, KEY, 7)
+    assert order.row_waits(7)
+    assert order.may_follow(TOPIC, KEY, new)
+    order.row_handed_over(TOPIC, KEY, 7, new)
+    order.end(TOPIC, KEY, handed_over=True)
+    assert not order.waiting
     assert order.may_follow(TOPIC, KEY, old)
 
 
@@ -70,7 +89,7 @@ def test_records_without_a_key_have_no_order() -> None:
     order.begin(TOPIC, None)
     order.row_added(None)
     assert order.may_follow(TOPIC, None, None)
-    assert not order.on_the_way(TOPIC, None)
+    assert not order.waiting
     assert not order.row_waits(None)
     order.row_settled(None)
     order.end(TOPIC, None, handed_over=False)

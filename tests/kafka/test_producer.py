@@ -9,7 +9,7 @@ from gateway.kafka.producer import SupervisedProducer
 from gateway.kafka.record import Acknowledged
 from tests.doubles.kafka_topic import records, topic_name
 from tests.doubles.ports import refusing_port, silent_port
-from tests.kafka.producing import outgoing, refused
+from tests.kafka.producing import outgoing, publish, refused
 
 if TYPE_CHECKING:
     from tests.doubles.kafka_events import RecordedEvents
@@ -21,7 +21,7 @@ async def test_an_acknowledgement_names_where_the_record_is(
     bootstrap: str, producer: SupervisedProducer, events: RecordedEvents
 ) -> None:
     topic = topic_name("place")
-    sent = [await producer.send(outgoing(topic, b"%d" % n)) for n in range(3)]
+    sent = [await publish(producer, outgoing(topic, b"%d" % n)) for n in range(3)]
     found = await records(bootstrap, topic)
     assert [(r.partition, r.offset) for r in found] == [(a.partition, a.offset) for a in sent]
     assert {a.topic for a in sent} == {topic}
@@ -33,7 +33,7 @@ async def test_key_value_and_headers_arrive_byte_by_byte(
 ) -> None:
     topic = topic_name("bytes")
     record = outgoing(topic, bytes(range(256)), b"\x00\xff")
-    await producer.send(record._replace(headers=HEADERS))
+    await publish(producer, record._replace(headers=HEADERS))
     (found,) = await records(bootstrap, topic)
     assert (found.key, found.value) == (b"\x00\xff", bytes(range(256)))
     assert found.headers == HEADERS
@@ -43,7 +43,7 @@ async def test_an_empty_body_is_an_empty_value_and_no_tombstone(
     bootstrap: str, producer: SupervisedProducer
 ) -> None:
     topic = topic_name("empty")
-    await producer.send(outgoing(topic, b"", None))
+    await publish(producer, outgoing(topic, b"", None))
     (found,) = await records(bootstrap, topic)
     assert (found.key, found.value) == (None, b"")
 
@@ -56,7 +56,7 @@ async def test_records_of_one_key_stay_in_one_partition_and_in_order(
     async with asyncio.TaskGroup() as group:
         for number in range(100):
             record = outgoing(topic, b"%d" % number, keys[number % 5])
-            group.create_task(producer.send(record))
+            group.create_task(publish(producer, record))
     found = await records(bootstrap, topic)
     assert len(found) == 100
     for index, key in enumerate(keys):
@@ -71,7 +71,7 @@ async def test_a_record_that_is_too_large_harms_nothing_after_it(
     topic = topic_name("large")
     large = outgoing(topic, bytes(2_000_000))
     assert await refused(producer, large) == (RECORD_TOO_LARGE, False)
-    await producer.send(outgoing(topic, b"small"))
+    await publish(producer, outgoing(topic, b"small"))
     assert [record.value for record in await records(bootstrap, topic)] == [b"small"]
     assert events.restarts == 0
 
@@ -80,9 +80,10 @@ async def test_sends_that_are_cancelled_harm_nothing_after_them(
     bootstrap: str, producer: SupervisedProducer, events: RecordedEvents
 ) -> None:
     topic = topic_name("cancelled")
-    await producer.send(outgoing(topic, b"first"))
+    await publish(producer, outgoing(topic, b"first"))
     sending = [
-        asyncio.create_task(producer.send(outgoing(topic, b"%d" % number))) for number in range(200)
+        asyncio.create_task(publish(producer, outgoing(topic, b"%d" % number)))
+        for number in range(200)
     ]
     for task in sending[::2]:
         task.cancel()
@@ -90,7 +91,7 @@ async def test_sends_that_are_cancelled_harm_nothing_after_them(
     for task in sending[1::4]:
         task.cancel()
     results = await asyncio.gather(*sending, return_exceptions=True)
-    await producer.send(outgoing(topic, b"last"))
+    await publish(producer, outgoing(topic, b"last"))
     values = [record.value for record in await records(bootstrap, topic)]
     acknowledged = [b"%d" % n for n, r in enumerate(results) if isinstance(r, Acknowledged)]
     assert len(acknowledged) >= 50
@@ -117,8 +118,8 @@ async def test_closing_waits_for_what_is_on_its_way(
     bootstrap: str, producer: SupervisedProducer
 ) -> None:
     topic = topic_name("closing")
-    await producer.send(outgoing(topic, b"first", None))
-    sending = asyncio.create_task(producer.send(outgoing(topic, b"last", None)))
+    await publish(producer, outgoing(topic, b"first", None))
+    sending = asyncio.create_task(publish(producer, outgoing(topic, b"last", None)))
     await asyncio.sleep(0)
     await producer.close(10.0)
     assert (await sending).topic == topic

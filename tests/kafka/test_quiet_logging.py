@@ -10,6 +10,7 @@ from gateway.kafka.quiet_logging import MOST_TEMPLATES, RepeatFilter, quiet_aiok
 from gateway.kafka.record import OutgoingRecord
 from tests.doubles.kafka_events import RecordedEvents
 from tests.doubles.kafka_topic import topic_name
+from tests.kafka.producing import publish
 
 if TYPE_CHECKING:
     import pytest
@@ -67,7 +68,7 @@ async def test_a_broker_that_is_away_makes_no_flood(caplog: pytest.LogCaptureFix
             producer = SupervisedProducer(connection, events, outage_grace=0.5)
             producer.start()
             await events.until_connected()
-            await producer.send(OutgoingRecord("e", "s", topic_name("flood"), None, b"", ()))
+            await publish(producer, OutgoingRecord("e", "s", topic_name("flood"), None, b"", ()))
             await broker.kill()
             await events.until_connected(up=False)
             await producer.close(0.0)

@@ -19,6 +19,7 @@ from gateway.kafka.reply_obstacles import DENIED, MISSING
 from gateway.kafka.reply_reader import ReplyReader
 from tests.doubles.kafka_topic import create, topic_name
 from tests.kafka.broker.apache_kafka import ApacheKafka
+from tests.kafka.producing import publish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Iterator
@@ -98,7 +99,7 @@ async def test_records_are_sent_with_a_password(
     connection = with_password(secured, folder, sasl_mechanism=mechanism)
     async with producing(connection, events) as producer:
         await events.until_connected()
-        await producer.send(OutgoingRecord("e", "svc", topic_name("sasl"), None, b"", ()))
+        await publish(producer, OutgoingRecord("e", "svc", topic_name("sasl"), None, b"", ()))
 
 
 async def test_records_are_sent_with_a_client_certificate(
@@ -113,7 +114,7 @@ async def test_records_are_sent_with_a_client_certificate(
     )
     async with producing(connection, events) as producer:
         await events.until_connected()
-        await producer.send(OutgoingRecord("e", "svc", topic_name("tls"), None, b"", ()))
+        await publish(producer, OutgoingRecord("e", "svc", topic_name("tls"), None, b"", ()))
 
 
 @pytest.mark.parametrize("mechanism", ["PLAIN", "SCRAM-SHA-256"])
@@ -154,9 +155,9 @@ async def test_a_topic_that_may_not_be_written_is_refused_and_harms_no_other(
         await events.until_connected()
         for _ in range(3):
             with pytest.raises(Fault) as caught:
-                await producer.send(OutgoingRecord("e", "svc", denied, None, b"", ()))
+                await publish(producer, OutgoingRecord("e", "svc", denied, None, b"", ()))
             assert (caught.value.cause, caught.value.may_have_been_sent) == (BROKER_REFUSED, False)
-            await producer.send(OutgoingRecord("e", "svc", allowed, None, b"", ()))
+            await publish(producer, OutgoingRecord("e", "svc", allowed, None, b"", ()))
     assert events.restarts == 0
 
 

@@ -13,7 +13,7 @@ import pytest
 from gateway.errors import SPOOL_FULL, Fault, StartError
 from gateway.kafka.spool import LIMIT_BYTES, Spool
 from gateway.kafka.spool_row import RowState
-from tests.kafka.outbox_desk import outgoing, until, wall_clock
+from tests.kafka.outbox_desk import outgoing, uncounted, until, wall_clock
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator
@@ -34,7 +34,7 @@ class Clock:
 
 @asynccontextmanager
 async def opened(path: Path, limit_bytes: int = LIMIT_BYTES) -> AsyncIterator[Spool]:
-    spool = Spool(path, now=wall_clock, limit_bytes=limit_bytes)
+    spool = Spool(path, now=wall_clock, committed=uncounted, limit_bytes=limit_bytes)
     await spool.open()
     try:
         yield spool
@@ -104,7 +104,7 @@ async def test_more_than_its_limit_is_refused_before_it_is_written(tmp_path: Pat
 
 async def test_when_the_oldest_row_is_too_old_no_more_are_taken(tmp_path: Path) -> None:
     clock = Clock()
-    spool = Spool(tmp_path / "spool.db", now=clock, max_age=3600.0)
+    spool = Spool(tmp_path / "spool.db", now=clock, committed=uncounted, max_age=3600.0)
     await spool.open()
     first = a_row(spool, "first")
     await spool.append(first)
@@ -136,14 +136,17 @@ async def test_a_file_has_one_owner(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
     async with opened(path):
         with pytest.raises(StartError, match="another running process"):
-            await Spool(path, now=wall_clock).open(patience=0.2)
+            await Spool(path, now=wall_clock, committed=uncounted).open(patience=0.2)
     async with opened(path):
         pass
 
 
 async def test_an_owner_that_goes_soon_is_waited_for(tmp_path: Path) -> None:
     path = tmp_path / "spool.db"
-    first, second = Spool(path, now=wall_clock), Spool(path, now=wall_clock)
+    first, second = (
+        Spool(path, now=wall_clock, committed=uncounted),
+        Spool(path, now=wall_clock, committed=uncounted),
+    )
     await first.open()
     waiting = asyncio.create_task(second.open())
     await asyncio.sleep(0.05)
@@ -156,7 +159,7 @@ async def test_an_owner_that_goes_soon_is_waited_for(tmp_path: Path) -> None:
 async def test_a_folder_that_cannot_be_used_says_which(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     with pytest.raises(StartError, match=r"file/spool\.db cannot be locked"):
-        await Spool(tmp_path / "file" / "spool.db", now=wall_clock).open()
+        await Spool(tmp_path / "file" / "spool.db", now=wall_clock, committed=uncounted).open()
 
 
 FULL_DISK: Final = """
@@ -184,7 +187,8 @@ async def send(outbox, value):
 async def main():
     producer = SupervisedProducer(KafkaConnection("127.0.0.1:1"), RecordedEvents())
     events = RecordedSpoolEvents()
-    outbox = Outbox(producer, Spool(Path(sys.argv[1]), now=time.time), events, RecordedFates().take)
+    spool = Spool(Path(sys.argv[1]), now=time.time, committed=events.committed)
+    outbox = Outbox(producer, spool, events, RecordedFates().take)
     await outbox.start()
     print(await send(outbox, b"small"), outbox.obstacle)
     limit(150_000)

@@ -151,7 +151,9 @@ async def main(path, bootstrap, topic):
             await asyncio.Event().wait()
 
     producer = SupervisedProducer(KafkaConnection(bootstrap), RecordedEvents())
-    outbox = Outbox(producer, Spool(Path(path), now=time.time), RecordedSpoolEvents(), take)
+    events = RecordedSpoolEvents()
+    spool = Spool(Path(path), now=time.time, committed=events.committed)
+    outbox = Outbox(producer, spool, events, take)
     await outbox.start()
     for number in range(100):
         value = f"{number:03}".encode()

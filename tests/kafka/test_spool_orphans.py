@@ -10,7 +10,7 @@ import pytest
 from gateway.kafka.spool import Spool
 from gateway.kafka.spool_row import RowState
 from tests.doubles.kafka_topic import records, topic_name
-from tests.kafka.outbox_desk import desk, outgoing, until, wall_clock
+from tests.kafka.outbox_desk import desk, outgoing, uncounted, until, wall_clock
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 async def leave(path: Path, topic: str, count: int, state: RowState = RowState.WAITING) -> None:
-    spool = Spool(path, now=wall_clock)
+    spool = Spool(path, now=wall_clock, committed=uncounted)
     await spool.open()
     for number in range(count):
         await spool.append(spool.row(outgoing(topic, f"{number:04}"), b"about", state))
@@ -61,7 +61,7 @@ async def test_the_file_of_a_living_worker_is_left_alone(tmp_path: Path, embedde
     dead = topic_name("dead")
     await leave(tmp_path / "other.db", topic_name("living"), 3)
     await leave(tmp_path / "third.db", dead, 1)
-    living = Spool(tmp_path / "other.db", now=wall_clock)
+    living = Spool(tmp_path / "other.db", now=wall_clock, committed=uncounted)
     await living.open()
     async with desk(tmp_path / "own.db", embedded, orphans_after=0.0) as at:
         await only_the_third_is_taken_over(at, dead)
@@ -78,7 +78,7 @@ async def test_a_file_that_was_just_written_is_left_to_a_worker_that_starts_agai
     os.utime(tmp_path / "third.db", (0, 0))
     async with desk(tmp_path / "own.db", embedded, orphans_after=60.0) as at:
         await only_the_third_is_taken_over(at, dead)
-    again = Spool(tmp_path / "other.db", now=wall_clock)
+    again = Spool(tmp_path / "other.db", now=wall_clock, committed=uncounted)
     await again.open()
     assert again.records == 3
     await again.close()

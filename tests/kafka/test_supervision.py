@@ -15,7 +15,7 @@ from aiokafka.admin.config_resource import ConfigResource, ConfigResourceType
 from gateway.errors import BROKER_REFUSED, BROKER_TIMEOUT, RECORD_TOO_LARGE, Fault
 from tests.doubles.kafka_proxy import KafkaProxy
 from tests.doubles.kafka_topic import create, partitions, records, topic_name
-from tests.kafka.producing import outgoing, refused, through
+from tests.kafka.producing import outgoing, publish, refused, through
 
 if TYPE_CHECKING:
     from tests.doubles.kafka_events import RecordedEvents
@@ -41,10 +41,10 @@ async def test_a_gap_a_lost_id_and_a_fence_cost_a_new_producer_and_no_record(
     topic = topic_name("again")
     await partitions(bootstrap, topic)
     async with KafkaProxy(bootstrap) as proxy, through(proxy.address, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         proxy.refuse(code)
-        await supervised.send(outgoing(topic, b"during"))
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"during"))
+        await publish(supervised, outgoing(topic, b"after"))
     assert await values(bootstrap, topic) == [b"before", b"during", b"after"]
     assert events.restarts == 1
 
@@ -58,7 +58,7 @@ async def test_a_record_that_is_refused_costs_a_new_producer_and_is_not_sent(
         proxy.refuse(POLICY_VIOLATION)
         assert await refused(supervised, outgoing(topic, b"refused")) == (BROKER_REFUSED, False)
         await events.until(lambda happened: happened.restarts == 1)
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"after"))
     assert await values(bootstrap, topic) == [b"after"]
 
 
@@ -82,11 +82,11 @@ async def test_a_sender_that_has_died_is_succeeded_by_another(
     topic = topic_name("dead")
     await partitions(bootstrap, topic)
     async with KafkaProxy(bootstrap) as proxy, through(proxy.address, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         proxy.refuse(NOT_LEADER, NOT_LEADER)  # told twice of one batch, aiokafka's sender dies
         assert await refused(supervised, outgoing(topic, b"during")) == (BROKER_TIMEOUT, True)
         await events.until(lambda happened: happened.restarts == 1)
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"after"))
     assert await values(bootstrap, topic) == [b"before", b"after"]
     assert "Unexpected error in sender routine" in caplog.text
 
@@ -100,14 +100,14 @@ async def test_what_a_black_hole_made_give_up_never_arrives_unless_it_is_sent_ag
         KafkaProxy(bootstrap) as proxy,
         through(proxy.address, events, outage_grace=0.5) as supervised,
     ):
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         proxy.black_hole()
         assert await refused(supervised, outgoing(topic, b"given up")) == (BROKER_TIMEOUT, True)
         await proxy.heal()
         await events.until_connected()
-        await supervised.send(outgoing(topic, b"control"))
+        await publish(supervised, outgoing(topic, b"control"))
         assert await values(bootstrap, topic) == [b"before", b"control"]
-        await supervised.send(outgoing(topic, b"given up"))
+        await publish(supervised, outgoing(topic, b"given up"))
     assert await values(bootstrap, topic) == [b"before", b"control", b"given up"]
 
 
@@ -120,11 +120,11 @@ async def test_what_brokers_that_answer_but_confirm_nothing_made_give_up_never_a
         KafkaProxy(bootstrap) as proxy,
         through(proxy.address, events, request_timeout=1.0) as supervised,
     ):
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         proxy.swallow()
         assert await refused(supervised, outgoing(topic, b"given up")) == (BROKER_TIMEOUT, True)
         proxy.pass_on()
-        await supervised.send(outgoing(topic, b"control"))
+        await publish(supervised, outgoing(topic, b"control"))
         assert await values(bootstrap, topic) == [b"before", b"control"]
     assert events.connections == [True, False]  # only closing took it away
     assert events.restarts == 1
@@ -136,9 +136,9 @@ async def test_a_connection_is_reset_so_that_the_kernel_does_not_send_on(
     topic = topic_name("reset")
     await partitions(embedded, topic)
     async with KafkaProxy(embedded) as proxy, through(proxy.address, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         proxy.swallow()
-        waiting = asyncio.create_task(supervised.send(outgoing(topic, b"given up")))
+        waiting = asyncio.create_task(publish(supervised, outgoing(topic, b"given up")))
         await proxy.until_swallowed()
         before = len(proxy.ends)
         await supervised.close(0.0)
@@ -157,7 +157,7 @@ async def test_a_record_over_its_topics_limit_is_refused_before_it_is_sent(
         proxy.swallow()
         assert await refused(supervised, outgoing(topic, bytes(3000))) == (RECORD_TOO_LARGE, False)
         proxy.pass_on()
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"after"))
     assert await values(apache, topic) == [b"after"]
     assert events.restarts == 0
 
@@ -171,8 +171,8 @@ async def test_many_records_at_once_do_not_add_up_to_a_batch_that_is_too_large(
     async with KafkaProxy(apache) as proxy, through(proxy.address, events) as supervised:
         async with asyncio.TaskGroup() as group:
             for body in bodies:
-                group.create_task(supervised.send(outgoing(topic, body)))
-        acknowledged = await supervised.send(outgoing(topic, b"last"))
+                group.create_task(publish(supervised, outgoing(topic, body)))
+        acknowledged = await publish(supervised, outgoing(topic, b"last"))
     assert await values(apache, topic) == [*bodies, b"last"]
     assert acknowledged.offset == 50
     assert events.restarts == 0
@@ -188,7 +188,9 @@ async def test_records_go_to_the_same_partition_alone_and_together(
     async with KafkaProxy(apache) as proxy, through(proxy.address, events) as supervised:
         for number in range(8):
             key = b"case-%d" % number
-            places = [await supervised.send(outgoing(topic, b"", key)) for topic in (small, large)]
+            places = [
+                await publish(supervised, outgoing(topic, b"", key)) for topic in (small, large)
+            ]
             assert places[0].partition == places[1].partition
 
 
@@ -196,7 +198,7 @@ async def test_a_topic_may_take_more_than_the_default(apache: str, events: Recor
     topic = topic_name("large")
     await create(apache, topic, {"max.message.bytes": "5000000"})
     async with KafkaProxy(apache) as proxy, through(proxy.address, events) as supervised:
-        await supervised.send(outgoing(topic, bytes(3_000_000)))
+        await publish(supervised, outgoing(topic, bytes(3_000_000)))
     assert len((await values(apache, topic))[0] or b"") == 3_000_000
 
 
@@ -206,10 +208,10 @@ async def test_a_limit_that_was_lowered_a_moment_ago_costs_one_producer(
     topic = topic_name("lowered")
     await create(apache, topic, {})
     async with KafkaProxy(apache) as proxy, through(proxy.address, events) as supervised:
-        await supervised.send(outgoing(topic, b"before"))
+        await publish(supervised, outgoing(topic, b"before"))
         await set_limit(apache, topic, 1000)
         assert await refused(supervised, outgoing(topic, bytes(5000))) == (RECORD_TOO_LARGE, False)
-        await supervised.send(outgoing(topic, b"after"))
+        await publish(supervised, outgoing(topic, b"after"))
     assert await values(apache, topic) == [b"before", b"after"]
     assert events.restarts == 1
 

@@ -12,6 +12,8 @@ from gateway.kafka.record import OutgoingRecord
 from gateway.kafka.topic_limits import DEFAULT_LIMIT, TopicLimits, ask_limits, batch_size
 from tests.doubles.kafka_proxy import KafkaProxy
 from tests.doubles.kafka_topic import create, topic_name, writer
+from tests.kafka.outbox_desk import until
+from tests.kafka.producing import questions
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -96,6 +98,56 @@ async def test_a_broker_that_does_not_answer_is_not_waited_for(embedded: str) ->
         proxy.black_hole()
         assert await ask_limits(producer.client, {"topic"}, 0.2) is None
         await proxy.heal()
+
+
+async def test_a_producer_that_is_abandoned_meanwhile_is_no_end_of_who_asks(
+    embedded: str,
+) -> None:
+    async with KafkaProxy(embedded) as proxy, writer(embedded) as healthy:
+        producer = AIOKafkaProducer(bootstrap_servers=proxy.address)
+        await producer.start()
+        proxy.black_hole()
+        asking = asyncio.create_task(ask_limits(producer.client, {"topic"}))
+        limits = TopicLimits(lambda topics: ask_limits(producer.client, topics))
+        limits.start()
+        first = asyncio.create_task(limits.limit("topic"))
+        await until(lambda: questions("kafka-limits-question") == 2)
+        await abandon_producer(producer, KafkaConnectionError())
+        async with asyncio.timeout(4):
+            assert await asking is None
+            assert await first == DEFAULT_LIMIT
+        producer = healthy
+        assert await limits.limit("another") == DEFAULT_LIMIT
+        assert "kafka-limits" in {task.get_name() for task in asyncio.all_tasks()}
+        await limits.close()
+
+
+async def test_whoever_asks_can_be_cancelled(embedded: str) -> None:
+    async with KafkaProxy(embedded) as proxy, writer(proxy.address) as producer:
+        proxy.black_hole()
+        asking = asyncio.create_task(ask_limits(producer.client, {"topic"}))
+        await until(lambda: questions("kafka-limits-question") == 1)
+        asking.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await asking
+        assert questions("kafka-limits-question") == 0
+        await proxy.heal()
+
+
+async def test_whoever_is_cancelled_as_the_producer_is_abandoned_is_cancelled(
+    embedded: str,
+) -> None:
+    async with KafkaProxy(embedded) as proxy:
+        producer = AIOKafkaProducer(bootstrap_servers=proxy.address)
+        await producer.start()
+        proxy.black_hole()
+        asking = asyncio.create_task(ask_limits(producer.client, {"topic"}))
+        await until(lambda: questions("kafka-limits-question") == 1)
+        tasks = {task.get_name(): task for task in asyncio.all_tasks()}
+        tasks["kafka-limits-question"].add_done_callback(lambda _: asking.cancel())
+        await abandon_producer(producer, KafkaConnectionError())
+        with pytest.raises(asyncio.CancelledError):
+            await asking
 
 
 async def test_nobody_is_asked_before_a_broker_is_known() -> None:

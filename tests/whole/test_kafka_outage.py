@@ -18,7 +18,7 @@ from tests.whole.departments import accepting, pension, replying
 from tests.whole.scraping import ask, scrape, until_ready, until_scraped
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
     from pathlib import Path
 
     from gateway.kafka.record import IncomingRecord
@@ -45,6 +45,12 @@ async def until_drained(running: RunningGateway) -> None:
 
 def ids(found: Iterable[IncomingRecord]) -> list[str]:
     return [dict(record.headers)["ce_id"].decode() for record in found]
+
+
+def assert_copies_are_marked(found: Sequence[IncomingRecord]) -> None:
+    """All copies of a record but one say that they may be duplicates."""
+    unmarked = ids(record for record in found if ("ce_replayed", b"true") not in record.headers)
+    assert len(unmarked) == len(set(unmarked))
 
 
 async def test_without_a_broker_it_boots_and_takes_requests_that_are_sent_later(
@@ -117,6 +123,7 @@ async def test_a_broker_that_is_killed_costs_no_request_and_another_one_is_found
     assert readiness.status == 200, "nothing is lost, so no instance is taken out of service"
     for answer in away:
         assert (answer.status, answer.json()["durability"]) == (202, "local")
+    assert_copies_are_marked(found)
     seen = list(dict.fromkeys(ids(found)))
     assert seen == [answer.json()["id"] for answer in away]
     assert samples.causes(service="edu.card") == {"none": 6}

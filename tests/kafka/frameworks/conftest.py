@@ -17,6 +17,7 @@ from gateway.kafka.replies import ReplyInbox, Subscription
 from gateway.message import ServiceRequest, WholeBody
 from gateway.routing.model import KafkaBackend, KafkaMode
 from tests.doubles.kafka_topic import partitions, topic_name
+from tests.kafka.producing import publish
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Callable
@@ -62,7 +63,7 @@ class Line:
         )
         async with asyncio.timeout(PATIENCE):
             with self.inbox.expect(self.topics.replies, "hrss.pension", event_id) as expected:
-                await self.producer.send(record)
+                await publish(self.producer, record)
                 return await expected.reply()
 
 
