@@ -194,13 +194,15 @@ class Gateway:
     def readiness(self) -> list[Check]:
         """Every condition of taking traffic, with its reason."""
         draining = self._pipeline is not None and self._pipeline.draining
+        starting = self._server is None
+        reason = "accepting"
+        if draining:
+            reason = "draining: requests in flight are finished"
+        elif starting:
+            reason = "starting: the entry does not listen yet"
         checks = [
             Check("routes", ok=True, reason=f"version {self._digest()[:12]} runs"),
-            Check(
-                "serving",
-                ok=not draining,
-                reason="draining: requests in flight are finished" if draining else "accepting",
-            ),
+            Check("serving", ok=not (draining or starting), reason=reason),
         ]
         return [*checks, *self._reply_checks(), *self._storage_checks()]
 

@@ -64,11 +64,14 @@ async def test_nobody_is_served_before_the_spool_is_open(tmp_path: Path) -> None
                 while not gateway.ops_address.port:  # noqa: ASYNC110  # a start tells nobody
                     await asyncio.sleep(0)
             for _ in range(5):  # long enough for a door that does not wait
-                await ask(gateway.ops_address.port, "/livez")
+                readiness = await ask(gateway.ops_address.port, "/readyz")
             served_before = gateway.entry_address.port
         try:
             await starting
             assert served_before == 0
+            (serving,) = (c for c in readiness.json()["checks"] if c["name"] == "serving")
+            assert (readiness.status, serving["ok"]) == (503, False)
+            assert serving["reason"].startswith("starting")
             assert gateway.entry_address.port != 0
         finally:
             await gateway.drain_and_close()
