@@ -26,10 +26,10 @@ if TYPE_CHECKING:
     from tests.bench.site import Site
     from tests.doubles.tcp_proxy import TcpProxy
 
-__all__ = ["STEP", "Course", "Drained", "Filled", "Live", "Outage", "Watched", "steps"]
+__all__ = ["LOOKS", "Course", "Drained", "Filled", "Live", "Outage", "Watched", "steps"]
 
-STEP: Final = 100_000
-"""Records after which memory is looked at."""
+LOOKS: Final = 10
+"""How often memory is looked at while the backlog grows: whether it is flat shows in all sizes."""
 
 LANES: Final = 256
 LIVE_LANES: Final = 20
@@ -166,8 +166,8 @@ class Outage:
 
 
 def steps(backlog: int) -> list[int]:
-    """Records at which memory is looked at: each `STEP`, and all."""
-    return [*range(STEP, backlog, STEP), backlog]
+    """Records at which memory is looked at: `LOOKS` equal steps, the last one with all."""
+    return sorted({backlog * look // LOOKS for look in range(1, LOOKS + 1)} - {0})
 
 
 async def _fill(watched: Watched, backlog: Numbered, receipts: int) -> Filled:

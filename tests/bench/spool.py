@@ -5,13 +5,15 @@ node's disk has, with fsync; `wrk` asks for them. Second: memory and disk while 
 `--backlog` records grows in one gateway. Third: the brokers come; how fast the backlog goes, what
 that costs, and how long live requests of other citizens take meanwhile and afterwards. At the end
 the topic is read: a record with a receipt that is missing, or that came after a later one of its
-key, is an error. Runs against the brokers of `KAFKA_BOOTSTRAP`, else against the embedded one,
-which works on the load's core and in this process: latencies are then not worth quoting.
+key, is an error. Runs against the brokers of `KAFKA_BOOTSTRAP`, or a node of the jars in
+`KAFKA_JARS`, else against the embedded one, which works on the load's core and in this process:
+latencies are then not worth quoting.
 """
 
 from __future__ import annotations
 
 import asyncio
+import logging
 import secrets
 import statistics
 import tempfile
@@ -105,6 +107,7 @@ def main(  # one parameter an option
 ) -> None:
     """Measure an outage of the brokers, and its end."""
     require_wrk()
+    logging.getLogger("aiokafka").setLevel(logging.CRITICAL)  # a topic is new, an outage wanted
     outage = Outage(backlog, keys, live, seconds)
     try:
         with asyncio.Runner(loop_factory=uvloop.new_event_loop) as loop:

@@ -13,11 +13,12 @@ from typing import TYPE_CHECKING, Any
 import click
 import pytest
 
+from tests.bench.brokers import are_real
 from tests.bench.kafka import BODY, HEAD, Run, rows
 from tests.bench.load import Counted
 from tests.bench.numbered import Numbered, body_of
 from tests.bench.order import Order
-from tests.bench.outage import STEP, Course, Drained, Filled, Live, steps
+from tests.bench.outage import LOOKS, Course, Drained, Filled, Live, steps
 from tests.bench.processes import find_program
 from tests.bench.results import spread
 from tests.bench.rounds import Measured, turn
@@ -172,10 +173,12 @@ def test_a_further_copy_without_the_mark_is_a_fault() -> None:
 # --- the tables of an outage ----------------------------------------------------------------------
 
 
-def test_memory_is_looked_at_after_each_step_and_at_the_end() -> None:
-    assert steps(250_000) == [STEP, 2 * STEP, 250_000]
-    assert steps(2 * STEP) == [STEP, 2 * STEP]
-    assert steps(3000) == [3000]
+def test_memory_is_looked_at_in_equal_steps_and_at_the_end() -> None:
+    assert steps(1_000_000) == list(range(100_000, 1_100_000, 100_000))
+    assert steps(2005)[0] == 200
+    assert steps(2005)[-1] == 2005
+    assert len(steps(2005)) == LOOKS
+    assert steps(3) == [1, 2, 3]
 
 
 def test_the_spool_is_read_from_the_metrics() -> None:
@@ -241,8 +244,7 @@ def test_one_value_has_no_range() -> None:
 def test_a_short_outage_is_drained_in_order(
     record_property: Callable[[str, object], None],
 ) -> None:
-    real = os.environ.get("KAFKA_BOOTSTRAP")
-    record_property("kafka_broker", "apache" if real else "embedded")
+    record_property("kafka_broker", "apache" if are_real() else "embedded")
     options = ["--seconds", "1", "--rounds", "1", "--backlog", "2000", "--keys", "500"]
     done = subprocess.run(
         [sys.executable, "-m", "tests.bench.spool", *options],

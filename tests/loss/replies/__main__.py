@@ -21,7 +21,7 @@ from tests.loss.replies.report import report
 from tests.loss.replies.run import FULL, SHORT, Options, run
 from tests.loss.termination import until_terminated
 
-SPARE: Final = 500
+SPARE: Final = 1500
 """Open files beside the callers' connections: of the brokers, the data, the reader of cases."""
 
 
@@ -36,7 +36,8 @@ def main(*, waits: int, seed: int, short: bool, keep: Path | None) -> None:
     Needs `java` 17, and `mvn` unless KAFKA_JARS names the folder with Apache Kafka's jars. Exit
     status: 0 every rule holds, 1 otherwise.
     """
-    options = Options(allowed(SHORT.waits if short else waits), seed)
+    options = Options(SHORT.waits if short else waits, seed)
+    raise_open_files(options.waits + SPARE)
     logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     with ExitStack() as stack:
         folder = keep or Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="replies-")))
@@ -50,14 +51,19 @@ def main(*, waits: int, seed: int, short: bool, keep: Path | None) -> None:
     sys.exit(1 if any(judgement.values()) else 0)
 
 
-def allowed(waits: int) -> int:
-    """How many of them the limit of open files allows, which is raised as far as it may be."""
+def raise_open_files(needed: int) -> None:
+    """Raise the limit of open files as far as it may be; also for the gateway, which inherits it.
+
+    Raises `ClickException` when that is less than `needed`: a smaller run would show something else
+    than it was asked to.
+    """
     _, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    if hard != resource.RLIM_INFINITY and hard < needed:
+        raise click.ClickException(
+            f"{needed:,} open files are needed and RLIMIT_NOFILE allows {hard:,}: raise it"
+            " (ulimit -Hn), or ask for fewer with --waits"
+        )
     resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))
-    room = waits if hard == resource.RLIM_INFINITY else hard - SPARE
-    if room < waits:
-        _say(f"RLIMIT_NOFILE is {hard:,} and cannot be raised: {room:,} callers, not {waits:,}")
-    return min(room, waits)
 
 
 def _say(line: str) -> None:

@@ -59,7 +59,8 @@ class Evidence:
     """A run in which `waits` callers were to wait at once, in the wave before the kill and the one
     after; `cases` and `answered` are by event ID, `away` from each kill to the gateway's return.
 
-    `memory_limit` are the bytes that the waits may cost. `complete` says that this is all of a run.
+    `timeout` is the service's, in seconds. `memory_limit` are the bytes that the waits may cost.
+    `complete` says that this is all of a run.
     """
 
     calls: tuple[Call, ...]
@@ -68,6 +69,7 @@ class Evidence:
     cases: Mapping[str, CaseSeen]
     away: tuple[Span, ...] = ()
     waits: int = 0
+    timeout: float | None = None
     waves: tuple[Wave, ...] = ()
     memory_limit: float | None = None
     accidents: tuple[str, ...] = ()

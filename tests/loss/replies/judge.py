@@ -5,6 +5,7 @@ As in `tests.loss.judge`, every rule yields one sentence for each breach.
 
 from __future__ import annotations
 
+import math
 from collections import Counter, defaultdict
 from typing import TYPE_CHECKING, Final
 
@@ -94,6 +95,23 @@ def waited_in_vain(evidence: Evidence) -> Iterator[str]:
         answered = evidence.answered.get(call.case_id or "")
         if answered is not None and answered + GRACE < call.at.end:
             yield f"#{call.number} waited {call.at.end - answered:.1f} s beside its answer"
+
+
+def kept_waiting(evidence: Evidence) -> Iterator[str]:
+    """Whoever is told anything is told it when the time is up, at the latest."""
+    limit = math.inf if evidence.timeout is None else evidence.timeout + GRACE
+    for call in evidence.calls:
+        waited = call.at.end - call.at.start
+        if call.status is not None and waited > limit:
+            yield f"#{call.number} was told {call.status} after {waited:.1f} s"
+
+
+def refused_and_sent(evidence: Evidence) -> Iterator[str]:
+    """As no broker fails here, a request that is refused is not with the department."""
+    events = _events(evidence)
+    for call in evidence.calls:
+        if call.status == 503 and call.number in events:
+            yield f"#{call.number} was refused ({call.cause}) and is in the topic"
 
 
 def unanswered_cases(evidence: Evidence) -> Iterator[str]:
@@ -198,6 +216,8 @@ RULES: Final[Mapping[str, Callable[[Evidence], Iterator[str]]]] = {
     "lost": lost,
     "doubled": doubled,
     "waited in vain": waited_in_vain,
+    "kept waiting": kept_waiting,
+    "refused and sent": refused_and_sent,
     "cases without their answer": unanswered_cases,
     "requests that the department forgot": unanswered_requests,
     "unreadable answers": unreadable_answers,

@@ -174,6 +174,7 @@ async def _examine(scene: _Scene) -> Evidence:
         cases=cases,
         away=tuple(gateway.away),
         waits=options.waits,
+        timeout=options.timeout,
         waves=tuple(scene.waves),
         memory_limit=MEMORY_LIMIT if options.waits == FULL else None,
         accidents=(*gateway.accidents, *gateway.faults_in_its_log()),

@@ -72,6 +72,7 @@ def sound() -> Evidence:
         cases={event(how): case(how) for how in MANNERS} | {event(CUT): answered_case(answer(CUT))},
         away=(AWAY,),
         waits=10,
+        timeout=60,
         waves=(Wave(10, 1_000_000, 2_000_000, 1.0), Wave(10, 1_000_000, 2_000_000, 1.0)),
         memory_limit=1_500_000,
         complete=True,
@@ -91,6 +92,17 @@ def with_call(how: Manner, **changes: Any) -> Evidence:
 
 def with_case(of: Manner | int, changed: CaseSeen) -> Evidence:
     return replace(sound(), cases={**sound().cases, event(of): changed})
+
+
+def without_record(seen: Evidence, how: Manner) -> Evidence:
+    """The run with a request that never came to the department."""
+    return replace(
+        seen,
+        asked=tuple(a for a in seen.asked if a.manner is not how),
+        answered={i: at for i, at in seen.answered.items() if i != event(how)},
+        cases={i: case for i, case in seen.cases.items() if i != event(how)},
+        complete=False,
+    )
 
 
 def test_a_sound_run_breaks_no_rule() -> None:
@@ -195,11 +207,21 @@ def test_where_no_answer_came_the_case_is_open_and_nobody_is_told_of_one(how: Ma
     [(500, "internal_error"), (504, "answer_timeout"), (429, "rate_limited"), (503, None)],
 )
 def test_only_503_with_a_cause_refuses_honestly(status: int, cause: str | None) -> None:
-    assert broken_rules(with_call(Manner.SLOW, status=status, cause=cause)) == [
-        "dishonest refusals"
-    ]
+    refused = with_call(Manner.SLOW, status=status, cause=cause)
+    assert broken_rules(without_record(refused, Manner.SLOW)) == ["dishonest refusals"]
     honest = with_call(Manner.SLOW, status=503, cause="spool_full")
-    assert broken_rules(honest) == []
+    assert broken_rules(without_record(honest, Manner.SLOW)) == []
+
+
+def test_whoever_was_refused_is_not_with_the_department() -> None:
+    refused = with_call(Manner.SLOW, status=503, cause="spool_full")
+    assert broken_rules(refused) == ["refused and sent"]
+
+
+def test_nobody_is_told_something_after_the_time_is_up() -> None:
+    long = with_call(Manner.SILENT, at=Span(10.0, 75.1))
+    assert broken_rules(long) == ["kept waiting"]
+    assert broken_rules(replace(long, timeout=70.5)) == []
 
 
 def test_a_connection_breaks_only_when_the_gateway_is_killed() -> None:
