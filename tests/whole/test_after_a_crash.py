@@ -64,7 +64,8 @@ async def test_nobody_is_served_before_the_spool_is_open(tmp_path: Path) -> None
                 while not gateway.ops_address.port:  # noqa: ASYNC110  # a start tells nobody
                     await asyncio.sleep(0)
             for _ in range(5):  # long enough for a door that does not wait
-                readiness = await ask(gateway.ops_address.port, "/readyz")
+                await ask(gateway.ops_address.port, "/livez")
+            readiness = await ask(gateway.ops_address.port, "/readyz")
             served_before = gateway.entry_address.port
         try:
             await starting
