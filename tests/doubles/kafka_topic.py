@@ -14,10 +14,12 @@ from aiokafka.protocol.produce import ProduceRequest
 from aiokafka.record.default_records import DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
-from gateway.kafka.record import IncomingRecord
+from gateway.kafka.incoming import incoming_record
 
 if TYPE_CHECKING:
     from collections.abc import AsyncIterator, Sequence
+
+    from gateway.kafka.record import IncomingRecord
 
 __all__ = [
     "create",
@@ -50,7 +52,7 @@ async def records(bootstrap: str, topic: str) -> list[IncomingRecord]:
         while [place for place in places if await consumer.position(place) < ends[place]]:
             batches = await consumer.getmany(timeout_ms=500)
             found += [record for batch in batches.values() for record in batch]
-    return sorted(map(_incoming, found), key=lambda record: (record.partition, record.offset))
+    return sorted(map(incoming_record, found), key=lambda record: (record.partition, record.offset))
 
 
 async def create(bootstrap: str, topic: str, settings: dict[str, str]) -> None:
@@ -131,14 +133,3 @@ async def write_unreadable(bootstrap: str, topic: str) -> None:
         )
         answer = await producer.client.send(leader, request)
     assert answer.topics[0][1][0][1] == 0
-
-
-def _incoming(record: Any) -> IncomingRecord:
-    return IncomingRecord(
-        record.topic,
-        record.partition,
-        record.offset,
-        record.key,
-        record.value,
-        tuple(record.headers),
-    )

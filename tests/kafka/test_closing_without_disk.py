@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
 import pytest
@@ -15,22 +16,35 @@ from tests.kafka.outbox_desk import desk, outgoing
 from tests.kafka.producing import silence, wake
 
 if TYPE_CHECKING:
+    from collections.abc import AsyncIterator
     from pathlib import Path
 
+    from gateway.kafka.outbox import Spooled
+    from tests.kafka.outbox_desk import Desk
 
-async def test_a_record_that_neither_disk_nor_brokers_took_is_answered_when_the_producer_ends(
-    tmp_path: Path,
-) -> None:
+
+@asynccontextmanager
+async def closed_too_early(
+    folder: Path,
+) -> AsyncIterator[tuple[EmbeddedBroker, Desk, asyncio.Task[Acknowledged | Spooled]]]:
+    """The outbox is closed while its silent broker holds a record and the disk has no room."""
     topic = topic_name("closing")
     async with (
         EmbeddedBroker() as broker,
-        desk(tmp_path / "spool.db", broker.bootstrap, limit_bytes=0, outage_grace=60.0) as at,
+        desk(folder / "spool.db", broker.bootstrap, limit_bytes=0, outage_grace=60.0) as at,
     ):
         await at.send(outgoing(topic, "before"))
         silence(broker)
         sending = asyncio.create_task(at.send(outgoing(topic, "held"), spill_after=60.0))
         await at.until_unconfirmed()
         await at.outbox.close(0.1)
+        yield broker, at, sending
+
+
+async def test_a_record_that_neither_disk_nor_brokers_took_is_answered_when_the_producer_ends(
+    tmp_path: Path,
+) -> None:
+    async with closed_too_early(tmp_path) as (broker, at, sending):
         await at.producer.close(0.0)
         with pytest.raises(Fault) as caught:
             async with asyncio.timeout(5):
@@ -42,16 +56,7 @@ async def test_a_record_that_neither_disk_nor_brokers_took_is_answered_when_the_
 async def test_a_record_that_the_brokers_confirm_after_the_spool_was_closed_is_acknowledged(
     tmp_path: Path,
 ) -> None:
-    topic = topic_name("closing")
-    async with (
-        EmbeddedBroker() as broker,
-        desk(tmp_path / "spool.db", broker.bootstrap, limit_bytes=0, outage_grace=60.0) as at,
-    ):
-        await at.send(outgoing(topic, "before"))
-        silence(broker)
-        sending = asyncio.create_task(at.send(outgoing(topic, "held"), spill_after=60.0))
-        await at.until_unconfirmed()
-        await at.outbox.close(0.1)
+    async with closed_too_early(tmp_path) as (broker, _, sending):
         wake(broker)
         async with asyncio.timeout(5):
             assert isinstance(await sending, Acknowledged)

@@ -189,15 +189,37 @@ async def test_a_record_that_is_refused_alone_again_and_again_is_refused_for_goo
     async with KafkaProxy(embedded) as proxy:
         async with desk(path, proxy.address, connect=False) as at:
             await at.send(outgoing(topic, "large"))
-        for _ in range(LAST_ATTEMPT):
+        for _ in range(3):
             proxy.refuse(MESSAGE_TOO_LARGE)
         async with desk(path, proxy.address) as at:
             await at.until_empty()
             [fate] = at.fates.taken
             assert fate.fault is not None
             assert fate.fault.cause is RECORD_TOO_LARGE
-            assert at.kafka.restarts in {LAST_ATTEMPT - 1, LAST_ATTEMPT}
+            assert at.kafka.restarts in {2, 3}
             assert at.events.duplicates == 0
             assert isinstance(await at.send(outgoing(topic, "next")), Spooled | Acknowledged)
             await at.until_empty()
     assert [record.value for record in await records(embedded, topic)] == [b"next"]
+
+
+@pytest.mark.timeout(60)
+async def test_after_a_refused_batch_a_record_answers_for_itself_alone(
+    tmp_path: Path, embedded: str
+) -> None:
+    """Of three refusals the first is the batch's, and the others are of its first record."""
+    topic = topic_name("refused.first")
+    await partitions(embedded, topic)
+    path = tmp_path / "spool.db"
+    async with KafkaProxy(embedded) as proxy:
+        async with desk(path, proxy.address, connect=False) as at:
+            for number in range(5):
+                await at.send(outgoing(topic, f"{number}"))
+        for _ in range(3):
+            proxy.refuse(MESSAGE_TOO_LARGE)
+        async with desk(path, proxy.address) as at:
+            await at.until_empty()
+            refused = [fate.record.value for fate in at.fates.taken if fate.fault is not None]
+    assert refused == [b"0"]
+    found = [record.value for record in await records(embedded, topic)]
+    assert found == [b"%d" % number for number in range(1, 5)]

@@ -1,3 +1,5 @@
+"""Who waits for rows that are being handed over, for how long, and in which order they go on."""
+
 from __future__ import annotations
 
 import asyncio
